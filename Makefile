@@ -1,0 +1,67 @@
+# `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough; `make PYTHON=...` names another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+BIN := .venv/bin
+# Node's tools check the document; without Node those tests say that they were skipped.
+NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null && echo yes)
+# Every variable blank, so that neither .env nor the shell has a say, and then those of the example.
+PRODUCTION := env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) $$(grep -v '^\#' production.env.example)
+
+.PHONY: help run test check fix openapi lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: .venv/runtime .env ## Serve on 127.0.0.1:$PORT with an embedded PostgreSQL and demo tasks
+	@exec $(BIN)/python manage.py serve
+
+test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Run the whole suite on a real PostgreSQL
+	$(BIN)/python -m pytest $(TEST)
+
+check: .venv/dev ## Run every static check; writes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deptry .
+	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(PRODUCTION) DATABASE_URL= DATABASE_URL_UNPOOLED= $(BIN)/python manage.py makemigrations --check --dry-run
+
+fix: .venv/dev ## Format, and fix what can be fixed; the only target that edits files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: .venv/dev ## Write openapi.json
+	$(PRODUCTION) $(BIN)/python manage.py export_openapi > openapi.json
+
+lock: .venv/dev ## Resolve pyproject.toml into the two locks
+	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --upgrade -o requirements.lock
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+
+clean: ## Remove the environment and the embedded database
+	rm -rf .venv .postgres tests/npm/node_modules
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.lock | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/dev: requirements-dev.lock | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ .venv/runtime
+
+.env: | .venv/bin/python
+	@$(BIN)/python -m config.dotenv
+
+tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
+	npm ci --prefix tests/npm --silent --ignore-scripts
+	@touch $@
