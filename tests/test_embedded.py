@@ -1,0 +1,421 @@
+"""The embedded server as its users meet it: real processes, real signals, a folder of their own."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config import embedded
+
+# What a client does: print the URL, then live until its input ends.
+CLIENT = """
+import os, sys
+from pathlib import Path
+from config import embedded
+home = Path(sys.argv[1])
+print(embedded.url(home), flush=True)
+"""
+LIVE = "sys.stdin.readline()\n"
+SECONDS = 20
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    home = tmp_path / "postgres"
+    yield home
+    embedded.release(home)
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One server for the tests that only look."""
+    home = tmp_path_factory.mktemp("shared") / "postgres"
+    embedded.url(home)
+    yield home
+    embedded.release(home)
+
+
+class Client:
+    """Another process that uses the server."""
+
+    def __init__(self, home: Path, code: str = CLIENT + LIVE, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *options, "-c", code, str(home)],
+            cwd=embedded.BASE_DIR,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def go_on(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+
+@contextmanager
+def client(home: Path, code: str = CLIENT + LIVE, *options: str) -> Iterator[Client]:
+    other = Client(home, code, *options)
+    with other.process:
+        yield other
+        other.process.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def query(url: str, statement: str) -> object:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(statement.encode()).fetchone()
+    return row and row[0]
+
+
+def write_row(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept (value text)")
+        connection.execute("INSERT INTO kept VALUES ('here')")
+
+
+def noted_pid(path: Path) -> int:
+    return int(path.read_text().split()[0])
+
+
+def postmaster(home: Path) -> int:
+    return noted_pid(home / "data" / "postmaster.pid")
+
+
+def starts(home: Path) -> int:
+    return (home / "log").read_text().count("starting PostgreSQL")
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_restart_keeps_the_rows(home: Path) -> None:
+    """What was committed is there when the server has stopped and started again."""
+    write_row(embedded.url(home))
+    embedded.release(home)
+
+    assert query(embedded.url(home), "SELECT value FROM kept") == "here"
+    assert starts(home) == 2
+
+
+def test_release_returns_when_the_server_has_stopped(home: Path) -> None:
+    """The last release leaves no server behind, not even one that is ending."""
+    url = embedded.url(home)
+
+    embedded.release(home)
+
+    assert not answers(url)
+    assert not (home / "data" / "postmaster.pid").exists()
+
+
+def test_release_without_a_server_does_nothing(home: Path) -> None:
+    """Letting go of what was never held is not an error."""
+    embedded.release(home)
+
+    assert not home.exists()
+
+
+def test_killed_server_comes_back_with_its_rows(home: Path) -> None:
+    """The next url() of a process notices that the server was killed, and every committed row is there."""
+    write_row(embedded.url(home))
+    os.kill(postmaster(home), signal.SIGKILL)
+
+    assert query(embedded.url(home), "SELECT value FROM kept") == "here"
+    assert starts(home) == 2
+
+
+def test_killed_server_comes_back_while_its_backends_still_work(home: Path) -> None:
+    """A new server waits for the processes of the killed one: two on one folder would destroy it."""
+    url = embedded.url(home)
+    write_row(url)
+    busy = psycopg.connect(url)
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(busy.execute, "SELECT count(*) FROM generate_series(1, 8000000)")
+        assert eventually(lambda: query(url, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'") == 2)
+        os.kill(postmaster(home), signal.SIGKILL)
+        url = embedded.url(home)
+    assert isinstance(answer.exception(), psycopg.OperationalError | None)
+    busy.close()
+
+    assert query(url, "SELECT value FROM kept") == "here"
+
+
+def test_racing_processes_share_one_server(home: Path) -> None:
+    """Four processes that start at once, on a folder that is not there yet, get one server."""
+    racers = [Client(home) for _ in range(4)]
+
+    urls = {racer.line() for racer in racers}
+
+    assert len(urls) == 1
+    assert starts(home) == 1
+    for racer in racers:
+        racer.process.communicate()
+
+
+def test_racing_threads_share_one_server(home: Path) -> None:
+    """Threads of one process that ask at once get one server."""
+    with ThreadPoolExecutor(8) as pool:
+        urls = set(pool.map(embedded.url, [home] * 8))
+
+    assert len(urls) == 1
+    assert starts(home) == 1
+
+
+def test_server_ends_with_its_last_user(home: Path) -> None:
+    """A user that ends leaves the server to the others; the last one takes it along."""
+    with client(home) as first, client(home) as last:
+        url = first.line()
+        assert last.line() == url
+
+        first.process.communicate()
+        time.sleep(0.5)
+        assert answers(url)
+
+        last.process.communicate()
+        assert eventually(lambda: not answers(url))
+
+
+def test_release_leaves_the_server_to_others(home: Path) -> None:
+    """A process that lets go does not stop what another one uses."""
+    url = embedded.url(home)
+    with client(home) as other:
+        assert other.line() == url
+
+        embedded.release(home)
+
+        time.sleep(0.5)
+        assert answers(url)
+
+
+def test_server_ends_when_its_user_was_killed(home: Path) -> None:
+    """A user that could not say goodbye is noticed all the same."""
+    with client(home) as user:
+        url = user.line()
+        user.process.kill()
+
+        assert eventually(lambda: not answers(url))
+
+
+def test_killed_keeper_is_replaced_by_the_next_client(home: Path) -> None:
+    """A killed keeper does not leave the server running for ever once somebody has come by."""
+    keeper = home / "keeper.lock"
+    with client(home) as first:
+        url = first.line()
+        assert eventually(lambda: keeper.read_text() != "")
+        killed = noted_pid(keeper)
+        os.kill(killed, signal.SIGKILL)
+
+        with client(home) as second:
+            assert second.line() == url
+            assert eventually(lambda: noted_pid(keeper) != killed)
+
+    assert eventually(lambda: not answers(url))
+
+
+def test_terminal_interrupts_only_the_client(home: Path) -> None:
+    """Ctrl-C reaches the group of the client; the server is told to shut down in order when the client has ended."""
+    with client(home) as user:
+        url = user.line()
+        assert eventually(lambda: (home / "keeper.lock").read_text() != "")
+        background = {os.getsid(postmaster(home)), os.getsid(noted_pid(home / "keeper.lock"))}
+        assert os.getsid(user.process.pid) not in background
+        user.process.send_signal(signal.SIGINT)
+
+    assert eventually(lambda: not answers(url))
+    assert eventually(lambda: "database system is shut down" in (home / "log").read_text())
+
+
+def test_interrupted_creation_is_begun_again(home: Path) -> None:
+    """A process killed while it creates the data folder leaves nothing that looks finished."""
+    with client(home) as user:
+        assert eventually(lambda: any(home.glob("data.*/base")))
+        user.process.kill()
+    assert not (home / "data").exists()
+
+    assert query(embedded.url(home), "SELECT 1") == 1
+
+
+def test_pid_file_that_names_a_stranger_does_not_prevent_the_start(home: Path) -> None:
+    """After a power failure the noted process id may be another program's by now."""
+    embedded.url(home)
+    pid_file = home / "data" / "postmaster.pid"
+    _, _, rest = pid_file.read_text().partition("\n")
+    embedded.release(home)
+    pid_file.write_text(f"{os.getpid()}\n{rest}")
+
+    assert query(embedded.url(home), "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("content", ["", "\0\0\0\0"], ids=["empty", "zeros"])
+def test_pid_file_cut_short_does_not_prevent_the_start(home: Path, content: str) -> None:
+    """A power failure may leave the pid file without its content."""
+    embedded.url(home)
+    embedded.release(home)
+    (home / "data" / "postmaster.pid").write_text(content)
+
+    assert query(embedded.url(home), "SELECT 1") == 1
+
+
+def test_server_started_by_hand_is_not_joined_by_a_second_one(home: Path) -> None:
+    """PostgreSQL's own protection against two servers on one folder stays in force."""
+    url = embedded.url(home)
+    pid = postmaster(home)
+    (home / "server.lock").unlink()  # from here on nobody knows that this server is one of ours
+    try:
+        with pytest.raises(embedded.EmbeddedPostgresError, match="shared memory block"):
+            embedded.url(home)
+        assert answers(url)
+    finally:
+        os.kill(pid, signal.SIGINT)
+    assert eventually(lambda: not answers(url))
+
+
+def test_failed_start_shows_the_end_of_the_log(home: Path) -> None:
+    """Whoever meets a failed start reads the reason in the exception."""
+    embedded.url(home)
+    embedded.release(home)
+    with (home / "data" / "postgresql.conf").open("a") as file:
+        file.write("no_such_setting = on\n")
+
+    with pytest.raises(embedded.EmbeddedPostgresError, match=r"DATABASE_URL[^$]*no_such_setting"):
+        embedded.url(home)
+
+
+def test_missing_wheel_names_the_way_out(home: Path) -> None:
+    """Where there is no wheel, the message says what to set."""
+    code = CLIENT.replace("print(", "try:\n    print(") + "except embedded.EmbeddedPostgresError as e: print(e)\n"
+    with client(home, code, "-S") as user:
+        assert "set DATABASE_URL" in user.line()
+
+
+def test_fork_holds_the_server(home: Path) -> None:
+    """A worker forked from a process that uses the server uses it too, also when that process has ended."""
+    with client(home, CLIENT + "if os.fork(): os._exit(0)\n" + LIVE) as user:
+        url = user.line()
+        user.process.wait()
+        time.sleep(0.5)
+        assert answers(url)
+
+        user.process.communicate()
+        assert eventually(lambda: not answers(url))
+
+
+def test_fork_that_lets_go_does_not_let_go_for_its_parent(home: Path) -> None:
+    """Each process speaks for itself, though the lock is shared."""
+    code = "if not os.fork(): embedded.release(home); os._exit(0)\nos.wait(); print('forked', flush=True)\n"
+    with client(home, CLIENT + code + LIVE) as user:
+        url = user.line()
+        assert user.line() == "forked"
+        time.sleep(0.5)
+        assert answers(url)
+
+
+def test_fork_during_the_start_does_not_block_the_others(home: Path) -> None:
+    """A worker forked by one thread while another one starts the server does not keep the locks of the start."""
+    code = """
+import os, sys, threading, time
+from pathlib import Path
+from config import embedded
+home = Path(sys.argv[1])
+starter = threading.Thread(target=embedded.url, args=[home])
+starter.start()
+time.sleep(0.1)
+if not os.fork():
+    sys.stdin.readline()
+    os._exit(0)
+starter.join()
+print("started", flush=True)
+"""
+    with client(home, code + LIVE) as user:
+        assert user.line() == "started"
+
+        with client(home) as other:
+            assert other.line().startswith("postgresql://")
+
+
+def test_exec_holds_the_server(home: Path) -> None:
+    """The program that a process becomes uses the server too, though it knows nothing of it."""
+    code = "os.execv(sys.executable, [sys.executable, '-c', 'import sys; print(0, flush=True); sys.stdin.readline()'])"
+    with client(home, CLIENT + code) as user:
+        url = user.line()
+        user.line()
+        time.sleep(0.5)
+        assert answers(url)
+
+        user.process.communicate()
+        assert eventually(lambda: not answers(url))
+
+
+def test_exec_can_let_go(home: Path) -> None:
+    """What a process held before an exec is let go by the program that it became."""
+    then = CLIENT + LIVE + "embedded.release(home)\nprint('released', flush=True)\n" + LIVE
+    code = f"os.execv(sys.executable, [sys.executable, '-c', {then!r}, sys.argv[1]])"
+    with client(home, CLIENT + code) as user:
+        url = user.line()
+        assert user.line() == url
+
+        user.go_on()
+        assert user.line() == "released"
+        assert not answers(url)
+        assert user.process.poll() is None
+
+
+def test_folder_is_private(shared_home: Path) -> None:
+    """Nobody else on the machine reads the rows or the password."""
+    assert stat.S_IMODE(shared_home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((shared_home / "data" / "password").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("user", ["tasks_owner", "postgres"], ids=["owner", "superuser"])
+def test_wrong_password_is_refused(shared_home: Path, user: str) -> None:
+    """Who can reach the port still has to know the password, and no password opens the superuser's account."""
+    with pytest.raises(psycopg.OperationalError, match=r"password authentication failed|rejects connection"):
+        psycopg.connect(embedded.url(shared_home), user=user, password="wrong").close()
+
+
+def test_role_is_not_a_superuser(shared_home: Path) -> None:
+    """The owner creates databases and roles, and row-level security holds for it."""
+    rights = "rolcreatedb AND rolcreaterole AND NOT rolsuper AND NOT rolbypassrls"
+    assert query(embedded.url(shared_home), f"SELECT {rights} FROM pg_roles WHERE rolname = current_user") is True
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("lower('ÄÉЖ')", "äéж"),
+        ("current_setting('TimeZone')", "UTC"),
+        ("current_setting('server_encoding')", "UTF8"),
+        ("current_setting('max_connections')", "200"),
+        ("current_setting('fsync')", "on"),
+        ("current_database()", "tasks"),
+    ],
+)
+def test_server_is_set_up(shared_home: Path, expression: str, value: str) -> None:
+    """The server behaves like the one in production where it matters."""
+    assert query(embedded.url(shared_home), f"SELECT {expression}") == value
