@@ -1,0 +1,111 @@
+"""`manage.py explain_token TOKEN`: why a token is accepted or refused."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+
+from authjwt.jws import UnverifiedToken, parse
+from authjwt.keys import KeysUnavailable
+from authjwt.refusal import InvalidToken
+from authjwt.rules import Rules
+from authjwt.security import current_verifier
+from authjwt.verifier import Finding
+
+_TIMES: Final = ("iat", "nbf", "exp")
+_SHOWN: Final = ("alg", "typ", "kid", "iss", "aud", "sub", *_TIMES)
+_ADVICE: Final = {
+    "not_a_jwt": "This looks like a session token (set-auth-token). Call GET /api/auth/token of Better Auth, signed "
+    "in, and send the token of that answer.",
+    "session_cookie": "Call GET /api/auth/token of Better Auth, signed in, and send the token of that answer.",
+    "expired": "Get a new token before each burst of requests; those of Better Auth live for 15 minutes.",
+    "algorithm": "HS256 needs BETTER_AUTH_SECRET on this service; the others need BETTER_AUTH_URL.",
+    "bad_signature": "In secret mode: is BETTER_AUTH_SECRET the same on both sides, byte for byte? Otherwise: was the "
+    "token changed or cut on its way?",
+    "unknown_key": "Does BETTER_AUTH_URL point to the Better Auth that signed this token? See manage.py check_auth.",
+    "issuer": "The issuer is the origin of Better Auth's base URL. Set BETTER_AUTH_URL or BETTER_AUTH_ISSUER to it.",
+    "audience": "The audience is the origin of Better Auth's base URL, unless its JWT plugin says otherwise. Set "
+    "BETTER_AUTH_URL or BETTER_AUTH_AUDIENCE to it.",
+    "subject": "The user id must be a string in the claim sub.",
+    "lives_too_long": "Sign tokens with an earlier exp.",
+}
+
+
+class Command(BaseCommand):
+    """Makes the checks of a request, one by one and aloud."""
+
+    help = "Say, check by check, why a token is accepted (exit 0) or refused (exit 1)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("token", help="the token; - reads it from standard input")
+
+    def handle(self, *_args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's signature)
+        """Print the explanation."""
+        unverified_token = (
+            sys.stdin.read()
+            if options["token"] == "-"  # noqa: S105 (standard input, no password)
+            else options["token"]
+        ).strip()
+        if unverified_token[:7].lower() == "bearer ":
+            self.stdout.write('Note: "Bearer " is the scheme of the header, no part of the token; left out.')
+            unverified_token = unverified_token[7:].strip()
+        verifier = current_verifier()
+        for line in _facts(unverified_token, verifier.rules):
+            self.stdout.write(line)
+        findings = list(verifier.explain(unverified_token))
+        for finding in findings:
+            self._report(finding)
+        self._conclude(findings[-1].problem)
+
+    def _report(self, finding: Finding) -> None:
+        if finding.problem is None:
+            self.stdout.write(self.style.SUCCESS("  ok    ") + finding.rule)
+        elif isinstance(finding.problem, InvalidToken):
+            self.stdout.write(self.style.ERROR("  FAIL  ") + f"{finding.rule}: {finding.problem.description}")
+        else:
+            self.stdout.write(self.style.WARNING("  ?     ") + f"{finding.rule}: {finding.problem}")
+
+    def _conclude(self, problem: InvalidToken | KeysUnavailable | None) -> None:
+        if problem is None:
+            self.stdout.write("The token is accepted.")
+            return
+        if isinstance(problem, KeysUnavailable):
+            msg = "It cannot be known: the keys are out of reach (a request would get 503). See manage.py check_auth."
+            raise CommandError(msg)
+        advice = _ADVICE.get(problem.reason)
+        if advice:
+            self.stdout.write(advice)
+        msg = f"The token is refused (401): {problem.description}"
+        raise CommandError(msg)
+
+
+def _facts(unverified_token: str, rules: Rules) -> Iterator[str]:
+    try:
+        token = parse(unverified_token)
+    except InvalidToken:
+        return
+    yield "The token says:"
+    yield from _claims(token)
+    yield "This service expects:"
+    yield f"  alg   {' or '.join(sorted(rules.algorithms))}"
+    yield f"  iss   {' or '.join(sorted(rules.issuers)) or 'anything'}"
+    yield f"  aud   {' or '.join(sorted(rules.audiences)) or 'anything'}"
+
+
+def _claims(token: UnverifiedToken) -> Iterator[str]:
+    stated = {**token.claims, **token.header}
+    for name in _SHOWN:
+        if name in stated:
+            yield f"  {name:<5} {json.dumps(stated[name])}{_moment(stated[name]) if name in _TIMES else ''}"
+
+
+def _moment(value: object) -> str:
+    try:
+        return f"  {datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"  # type: ignore[arg-type] # see except
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "  no time"

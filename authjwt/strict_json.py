@@ -1,0 +1,39 @@
+"""JSON as RFC 8259 advises it, without what Python's parser lets pass."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+
+def parse_object(document: bytes) -> Mapping[str, Any]:
+    """Read one JSON object.
+
+    Raises ValueError for anything that two parsers could read differently (RFC 8725, section 2.6): an encoding other
+    than UTF-8, a byte order mark, duplicate keys at any depth, NaN and Infinity; and for nesting or integers beyond
+    what Python can take.
+    """
+    try:
+        value = _DECODER.decode(document.decode("utf-8"))
+    except RecursionError:
+        msg = "nested too deeply"
+        raise ValueError(msg) from None
+    if not isinstance(value, dict):
+        msg = "not a JSON object"
+        raise ValueError(msg)  # noqa: TRY004 (one exception for every unusable document)
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        msg = "duplicate keys"
+        raise ValueError(msg)
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_no_constant)

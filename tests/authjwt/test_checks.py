@@ -1,0 +1,123 @@
+"""Every configuration that cannot be right has a check with an id and a hint."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test import override_settings
+
+from authjwt.better_auth import DEFAULT_SECRET
+from authjwt.checks import check_configuration
+from tests.authjwt.configuration import settings_of
+from tests.authjwt.forge import SECRET, issuer_jwks, issuer_key, to_json
+
+URL = "https://auth.example.com"
+PEM = (
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----"
+)
+
+
+def messages(conf: dict[str, Any]) -> list[CheckMessage]:
+    with override_settings(AUTHJWT=conf):
+        return check_configuration(None)
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "secret": settings_of(better_auth_secret=SECRET),
+    "secrets": settings_of(better_auth_secrets=f"2:{SECRET},1:{SECRET[::-1]}"),
+    "url": settings_of(better_auth_url=URL),
+    "http on loopback": settings_of(better_auth_url="http://localhost:3000"),
+    "http on loopback address": settings_of(better_auth_url="http://127.0.0.1:3000"),
+    "http on IPv6 loopback": settings_of(better_auth_url="http://[::1]:3000"),
+    "http on a name of this machine": settings_of(better_auth_url="http://auth.localhost:3000"),
+    "both": settings_of(better_auth_secret=SECRET, better_auth_url=URL, better_auth_jwt_mode="both"),
+    "secret of two": settings_of(better_auth_secret=SECRET, better_auth_url=URL, better_auth_jwt_mode="secret"),
+    "jwks with its own claims": settings_of(
+        better_auth_jwks_url=f"{URL}/keys", better_auth_issuer=("i",), better_auth_audience=("a",)
+    ),
+    "some algorithms": settings_of(better_auth_url=URL) | {"ALGORITHMS": ("EdDSA",)},
+    "unused default secret": settings_of(
+        better_auth_secret=DEFAULT_SECRET, better_auth_url=URL, better_auth_jwt_mode="jwks"
+    ),
+}
+
+
+@pytest.mark.parametrize("conf", GOOD.values(), ids=GOOD.keys())
+def test_good_configuration_passes(conf: dict[str, Any]) -> None:
+    assert messages(conf) == []
+
+
+JWKS = settings_of(better_auth_url=URL)
+BAD: list[tuple[str, str, dict[str, Any], str]] = [
+    ("authjwt.E001", "nothing", {}, "BETTER_AUTH_SECRET"),
+    ("authjwt.E001", "mode alone", {"MODE": "secret"}, "BETTER_AUTH_SECRET"),
+    (
+        "authjwt.E002",
+        "two sources",
+        settings_of(better_auth_secret=SECRET, better_auth_url=URL),
+        "BETTER_AUTH_JWT_MODE",
+    ),
+    ("authjwt.E003", "mode unknown", GOOD["secret"] | {"MODE": "JWKS"}, "BETTER_AUTH_JWT_MODE"),
+    ("authjwt.E004", "jwks, secret only", GOOD["secret"] | {"MODE": "jwks"}, "BETTER_AUTH_URL"),
+    ("authjwt.E004", "both, secret only", GOOD["secret"] | {"MODE": "both"}, "BETTER_AUTH_URL"),
+    ("authjwt.E004", "secret, url only", JWKS | {"MODE": "secret"}, "BETTER_AUTH_SECRET"),
+    ("authjwt.E004", "both, url only", JWKS | {"MODE": "both"}, "BETTER_AUTH_SECRET"),
+    ("authjwt.E005", "31 bytes", settings_of(better_auth_secret=SECRET[:31]), "openssl"),
+    ("authjwt.E005", "second one short", settings_of(better_auth_secrets=f"2:{SECRET},1:short"), "openssl"),
+    ("authjwt.E006", "default", settings_of(better_auth_secret=DEFAULT_SECRET), "openssl"),
+    ("authjwt.E006", "default kept", settings_of(better_auth_secrets=f"2:{SECRET},1:{DEFAULT_SECRET}"), "openssl"),
+    ("authjwt.E007", "PEM", settings_of(better_auth_secret=PEM), "openssl"),
+    ("authjwt.E007", "JWK", settings_of(better_auth_secret=to_json(issuer_key("EdDSA").jwk()).decode()), "openssl"),
+    ("authjwt.E007", "JWKS", settings_of(better_auth_secret=to_json(issuer_jwks()).decode()), "openssl"),
+    ("authjwt.W001", "repeated", settings_of(better_auth_secret="ab" * 20), "openssl"),
+    ("authjwt.E008", "HS256", JWKS | {"ALGORITHMS": ("EdDSA", "HS256")}, "HS256"),
+    ("authjwt.E008", "none", JWKS | {"ALGORITHMS": ("none",)}, "EdDSA"),
+    ("authjwt.E008", "unknown", JWKS | {"ALGORITHMS": ("ES384",)}, "EdDSA"),
+    ("authjwt.E008", "no algorithm", JWKS | {"ALGORITHMS": ()}, "EdDSA"),
+    ("authjwt.E009", "no scheme", JWKS | {"JWKS_URL": "auth.example.com/jwks"}, "BETTER_AUTH_URL"),
+    ("authjwt.E009", "file", JWKS | {"JWKS_URL": "file:///etc/passwd"}, "BETTER_AUTH_URL"),
+    ("authjwt.E009", "credentials", JWKS | {"JWKS_URL": "https://u:hush@a.example/jwks"}, "BETTER_AUTH_URL"),
+    ("authjwt.E009", "bad port", JWKS | {"JWKS_URL": "https://a.example:x/jwks"}, "BETTER_AUTH_URL"),
+    ("authjwt.E010", "http", settings_of(better_auth_url="http://auth.example.com"), "https"),
+    ("authjwt.E010", "http in a private net", settings_of(better_auth_url="http://10.0.0.1"), "https"),
+    ("authjwt.E010", "name that looks local", settings_of(better_auth_url="http://localhost.example.com"), "https"),
+    ("authjwt.E011", "no claims", settings_of(better_auth_jwks_url=f"{URL}/jwks"), "BETTER_AUTH_ISSUER"),
+    ("authjwt.E011", "no audience", JWKS | {"AUDIENCES": ()}, "BETTER_AUTH_AUDIENCE"),
+    ("authjwt.E012", "string for a list", JWKS | {"ISSUERS": URL}, "BETTER_AUTH_ISSUER"),
+    ("authjwt.E012", "one secret for a list", {"SECRETS": SECRET}, "BETTER_AUTH_SECRET"),
+    ("authjwt.E012", "blank item", JWKS | {"AUDIENCES": ("",)}, "BETTER_AUTH_AUDIENCE"),
+    ("authjwt.E013", "life without end", JWKS | {"MAX_LIFETIME": float("inf")}, "default"),
+    ("authjwt.E013", "negative leeway", JWKS | {"LEEWAY": -1}, "default"),
+    ("authjwt.E013", "no ttl", JWKS | {"JWKS_TTL": 0}, "default"),
+    ("authjwt.E013", "text", JWKS | {"LEEWAY": "15"}, "default"),
+]
+
+
+@pytest.mark.parametrize(
+    ("id_", "conf", "hint"), [(b[0], b[2], b[3]) for b in BAD], ids=[f"{b[0]} {b[1]}" for b in BAD]
+)
+def test_bad_configuration_is_named(id_: str, conf: dict[str, Any], hint: str) -> None:
+    (message,) = messages(conf)
+    assert message.id == id_
+    assert hint in str(message.hint)
+    assert SECRET not in f"{message.msg}{message.hint}"
+    assert "hush" not in f"{message.msg}{message.hint}"
+
+
+def test_each_problem_is_named_at_once() -> None:
+    conf = settings_of(better_auth_secret="short", better_auth_url="http://a.example", better_auth_jwt_mode="both")
+    assert [message.id for message in messages(conf)] == ["authjwt.E005", "authjwt.E010"]
+
+
+@override_settings(DEBUG=True)
+def test_http_is_for_debug() -> None:
+    assert messages(settings_of(better_auth_url="http://auth.example.com")) == []
+
+
+@override_settings(AUTHJWT={})
+def test_checks_are_registered() -> None:
+    assert "authjwt.E001" in {message.id for message in run_checks()}
+    with pytest.raises(SystemCheckError, match=r"authjwt\.E001"):
+        call_command("check")
