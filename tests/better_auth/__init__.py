@@ -1,0 +1,1 @@
+"""The service against a real Better Auth."""
