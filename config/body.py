@@ -1,0 +1,160 @@
+"""Request bodies: bounded before they are read, and strict JSON when they are."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from io import BytesIO
+from typing import IO, Any, NoReturn
+
+from django.http import HttpRequest
+from ninja.errors import ValidationError
+from ninja.parser import Parser
+
+INT_DIGITS = 20  # more than 64 bits hold; int() of thousands of digits is slow, and of more refused
+
+
+class MalformedBody(Exception):
+    """The body is no JSON at all."""
+
+
+class UnsupportedMediaType(Exception):
+    """The body is not declared as JSON in UTF-8."""
+
+
+class StrictJSONParser(Parser):
+    """RFC 8259 as clients mean it: UTF-8, one object, every name once, finite numbers.
+
+    Raises UnsupportedMediaType, MalformedBody, or ValidationError where the JSON is fine and its content is not.
+    """
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        if request.content_type != "application/json":
+            raise UnsupportedMediaType("Send the body as application/json")
+        if request.content_params and request.content_params.get("charset", "utf-8").lower() != "utf-8":
+            raise UnsupportedMediaType("Send the body in UTF-8")
+        document = _loads(request.body)
+        if not isinstance(document, dict):
+            _refuse("must be a JSON object")
+        return document
+
+
+def _loads(data: bytes) -> object:
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_int=_int)
+    except UnicodeDecodeError as exc:
+        raise MalformedBody(f"not UTF-8 at byte {exc.start}") from None
+    except json.JSONDecodeError as exc:
+        raise MalformedBody(f"{exc.msg} at line {exc.lineno} column {exc.colno}") from None
+    except RecursionError:
+        raise MalformedBody("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        _refuse("repeats a name")
+    return document
+
+
+def _constant(name: str) -> NoReturn:
+    _refuse(f"{name} is not a JSON number")
+
+
+def _int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= INT_DIGITS else float(digits)
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise ValidationError([{"loc": ("body",), "msg": reason, "type": "json"}])
+
+
+WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+ASGIApplication = Callable[[dict[str, Any], Receive, Any], Awaitable[None]]
+
+
+def bounded_wsgi(application: WSGIApplication, limit: int) -> WSGIApplication:
+    """Read a body of at most `limit` bytes whole, and no byte of one that is declared to be larger.
+
+    Chunked ones get a length, since Django takes them for empty; of those, `limit` + 1 bytes show that it is too much.
+    A body left unread would hold up the next request on the connection: gunicorn may swallow both while it clears away.
+    """
+
+    def bounded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        chunked = environ.pop("HTTP_TRANSFER_ENCODING", None)
+        length = limit + 1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
+        if chunked or length <= limit:
+            environ["wsgi.input"], length = _read(environ["wsgi.input"], length)
+            environ["CONTENT_LENGTH"] = str(length)
+        if length > limit:
+            _close_after(start_response)
+        return application(environ, start_response)
+
+    return bounded
+
+
+def _read(stream: IO[bytes], most: int) -> tuple[IO[bytes], int]:
+    """The body as a stream of known length; or, of a body that breaks off or is no chunks, one that fails when read."""
+    try:
+        data = stream.read(most) if most else b""
+    except OSError as exc:
+        return _Broken(exc), 1
+    return BytesIO(data), len(data)
+
+
+class _Broken(BytesIO):
+    def __init__(self, reason: OSError) -> None:
+        super().__init__()
+        self._reason = reason
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise self._reason
+
+
+def _close_after(start_response: Callable[..., Any]) -> None:
+    """Have gunicorn say `Connection: close`: it will close, because of what was not read, and a client should know."""
+    response: Any = getattr(start_response, "__self__", None)
+    if hasattr(response, "force_close"):
+        response.force_close()
+
+
+def bounded_asgi(application: ASGIApplication, limit: int) -> ASGIApplication:
+    """The same under ASGI, where Django would read every body to its end before anything else."""
+
+    async def bounded(scope: dict[str, Any], receive: Receive, send: Any) -> None:  # noqa: ANN401 (ASGI's)
+        if scope["type"] == "http":
+            declared = dict(scope["headers"]).get(b"content-length")
+            if declared is None:
+                data = await _receive(receive, limit)
+                headers = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
+                scope = {**scope, "headers": [*headers, (b"content-length", b"%d" % len(data))]}
+                receive = _replay(data, receive)
+            elif int(declared) > limit:
+                receive = _replay(b"", receive)
+        await application(scope, receive, send)
+
+    return bounded
+
+
+async def _receive(receive: Receive, limit: int) -> bytes:
+    data = b""
+    while len(data) <= limit:
+        message = await receive()
+        data += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return data
+
+
+def _replay(data: bytes, receive: Receive) -> Receive:
+    """Hand `data` over as the whole body; after it comes what is no body: the client going away."""
+    unread = [data]
+
+    async def replay() -> Message:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        while (message := await receive())["type"] == "http.request":
+            pass
+        return message
+
+    return replay

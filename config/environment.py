@@ -1,0 +1,139 @@
+"""The environment, read once and typed: the only reader of environment variables.
+
+Each field of `Environment` is one variable of the same name in upper case; its description is the text of the README's
+table and of `.env.example`. Real variables win over `.env` in the project root.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import dj_database_url
+import limits
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def _comma_list(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _postgresql_url(value: str) -> str:
+    try:
+        engine = dj_database_url.parse(value)["ENGINE"]
+    except ValueError:
+        engine = None
+    if engine != "django.db.backends.postgresql":
+        raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host/database")
+    return value
+
+
+def _http_origin(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s?#@*]+", value):
+        raise ValueError("each origin is scheme://host[:port], without a path or a trailing slash")
+    return value
+
+
+def _rate(value: str) -> str:
+    try:
+        if value:
+            limits.parse(value)
+    except ValueError:
+        raise ValueError("must be like 600/minute (second, minute, hour or day), or empty for no limit") from None
+    return value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+PostgreSQLURL = Annotated[str, AfterValidator(_postgresql_url)]
+Origin = Annotated[str, AfterValidator(_http_origin)]
+
+
+class Environment(BaseSettings):
+    """Every variable the service reads. Field order is the order of the README's table."""
+
+    model_config = SettingsConfigDict(
+        env_file=BASE_DIR / ".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    database_url: PostgreSQLURL | None = Field(
+        default=None,
+        description="PostgreSQL as Neon prints it, pooled (`-pooler` host) or direct; embedded PostgreSQL when unset",
+    )
+    database_url_unpooled: PostgreSQLURL | None = Field(
+        default=None,
+        description="direct URL of the owner role: migrations and operators' work (admin, commands) use it",
+    )
+    better_auth_secret: str | None = Field(
+        default=None, description="HS256 secret shared with the issuer of the tokens, at least 32 bytes"
+    )
+    better_auth_secrets: str | None = Field(
+        default=None, description="several such secrets during a rotation, as Better Auth has them: `2:new,1:old`"
+    )
+    better_auth_url: str | None = Field(
+        default=None, description="Better Auth's base URL: gives issuer, audience and the JWKS URL"
+    )
+    better_auth_jwks_url: str | None = Field(default=None, description="overrides the JWKS URL")
+    better_auth_issuer: CommaList = Field(default=(), description="overrides the accepted issuers (comma list)")
+    better_auth_audience: CommaList = Field(default=(), description="overrides the accepted audiences (comma list)")
+    better_auth_jwt_mode: Literal["secret", "jwks", "both"] | None = Field(
+        default=None, description="`secret`, `jwks` or `both`; needed only when both sources are set"
+    )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_comma_list)] = Field(
+        default=("http://localhost:3000",), description="origins of the front ends (comma list)"
+    )
+    secret_key: str = Field(min_length=1, description="Django's signing key (sessions of the admin), long and random")
+    debug: bool = Field(default=False, description="Django's debug mode, never in production")
+    allowed_hosts: CommaList = Field(
+        default=("localhost", "127.0.0.1"), description="host names the service answers to (comma list)"
+    )
+    rate_limit: Annotated[str, AfterValidator(_rate)] = Field(
+        default="600/minute",
+        description="requests per user, and per address for refused tokens; empty: off",
+    )
+    redis_url: str | None = Field(
+        default=None, description="shared counters of the rate limit for several processes or machines"
+    )
+    max_body_bytes: int = Field(
+        default=65536, ge=1024, description="larger request bodies are refused with 413 before they are read"
+    )
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)] = Field(
+        default="INFO", description="least level that is logged"
+    )
+    log_format: Literal["json", "console"] = Field(
+        default_factory=lambda: "console" if sys.stderr.isatty() else "json",
+        description="`json`, or `console` (the default on a terminal)",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="port of the production server; 0 takes a free one")
+    web_concurrency: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="worker processes; default: one per core"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
+        """Compose files and CI pass empty strings for what is not set; only an empty RATE_LIMIT says something."""
+        return {name: value for name, value in values.items() if name == "rate_limit" or value != ""}
+
+
+def read() -> Environment:
+    """Read the environment. Raises SystemExit with one line for each bad variable; values are never shown."""
+    try:
+        return Environment()
+    except ValidationError as exc:
+        lines = [
+            f"  {str(error['loc'][0]).upper()}: {_hint(error['type'], error['msg'])}"
+            for error in exc.errors(include_input=False, include_url=False)
+        ]
+        raise SystemExit("\n".join(["The environment is not usable:", *lines])) from None
+
+
+def _hint(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "is required and not set. Set it in the environment or in .env (`make .env` writes one)"
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,203 @@
+"""Whatever is raised on the way becomes a response here, and only here."""
+
+import sys
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from ninja import NinjaAPI, Schema
+from ninja.errors import HttpError, ValidationError
+from pydantic import Field
+
+from authjwt.keys import KeysUnavailable
+from authjwt.refusal import InvalidToken
+from config.body import MalformedBody, UnsupportedMediaType
+from config.rate_limit import Quota, RateLimited
+from tasks.models import Task
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 1
+SHOWN_DETAILS = 20
+SHOWN_CHARACTERS = 200
+
+CODES = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",  # the admin's only; the API says 404 of what is not the caller's
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "VALIDATION_ERROR",
+    429: "RATE_LIMITED",
+    500: "INTERNAL_ERROR",
+    503: "SERVICE_UNAVAILABLE",
+}
+
+
+class Error(Schema):
+    """The one shape of every answer with a status of 400 or more."""
+
+    error: str = Field(
+        description="What went wrong, for a program",
+        examples=["NOT_FOUND"],
+        json_schema_extra={"enum": list(CODES.values())},
+    )
+    message: str = Field(description="What went wrong, for a person", examples=["Task not found"])
+    details: list[str] = Field(
+        default_factory=list, description="What exactly, one line each; only where there is something to add"
+    )
+
+
+def body(status: int, message: str, details: Iterable[str] = ()) -> dict[str, object]:
+    """The JSON object of an error, free of what JSON in UTF-8 cannot carry."""
+    shown = [_shown(line) for _, line in zip(range(SHOWN_DETAILS), details, strict=False)]
+    return {"error": CODES[status], "message": _shown(message)} | ({"details": shown} if shown else {})
+
+
+def _shown(text: str) -> str:
+    return text[:SHOWN_CHARACTERS].encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+
+
+def error_response(
+    status: int, message: str, details: Iterable[str] = (), headers: dict[str, str] | None = None
+) -> HttpResponse:
+    """An error in the one shape, never stored by a cache."""
+    return HttpResponse(
+        orjson.dumps(body(status, message, details)),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"} | (headers or {}),
+    )
+
+
+def unavailable(message: str, retry_after: int = RETRY_AFTER_SECONDS) -> HttpResponse:
+    """503, with the seconds after which it is worth trying again."""
+    return error_response(503, message, headers={"Retry-After": str(retry_after)})
+
+
+def to_response(exc: BaseException | None) -> HttpResponse:
+    """The response for an exception, by its type or the nearest type it derives from."""
+    answer = next((ANSWERS[kind] for kind in type(exc).__mro__ if kind in ANSWERS), _unhandled)
+    return answer(exc)
+
+
+def _rate_limited(quota: Quota) -> HttpResponse:
+    headers = dict(quota.headers) | {"Retry-After": str(max(1, quota.reset))}
+    return error_response(429, "Too many requests; try again later", headers=headers)
+
+
+def _validation_error(exc: ValidationError) -> HttpResponse:
+    details = [f"{_location(error['loc'])}: {_reason(error)}" for error in exc.errors]
+    if any(error["loc"][0] == "path" for error in exc.errors):
+        return error_response(422, "Invalid task ID format", details)
+    return error_response(422, "The request is not valid", details)
+
+
+def _location(loc: tuple[str | int, ...]) -> str:
+    """Where: ("body", "payload", "text") is `text`, ("path", "task_id") is `task_id`, the body itself `body`."""
+    source, *names = loc
+    inner = names[1:] if source == "body" else names
+    return ".".join(str(name)[: SHOWN_CHARACTERS // 2] for name in inner) or str(source)
+
+
+def _reason(error: dict[str, str]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _invalid_token(exc: InvalidToken) -> HttpResponse:
+    return error_response(401, exc.description, headers={"WWW-Authenticate": exc.www_authenticate})
+
+
+def _parser_error(exc: HttpError) -> HttpResponse:
+    """Ninja wraps whatever the parser of bodies raises."""
+    return to_response(exc.__cause__)
+
+
+def _database_unavailable(exc: OperationalError | InterfaceError) -> HttpResponse:
+    log.warning("database_unavailable", exception=type(exc).__name__, sqlstate=getattr(exc.__cause__, "sqlstate", None))
+    return unavailable("The database cannot be reached; try again")
+
+
+def _unhandled(exc: BaseException | None) -> HttpResponse:
+    log.error("unhandled_exception", exc_info=exc)
+    return error_response(500, "Something went wrong on our side; it has been logged")
+
+
+ANSWERS: dict[type[BaseException], Callable[[Any], HttpResponse]] = {
+    InvalidToken: _invalid_token,
+    KeysUnavailable: lambda exc: unavailable("The signing keys cannot be reached; try again", exc.retry_after),
+    RateLimited: lambda exc: _rate_limited(exc.quota),
+    Task.DoesNotExist: lambda _: error_response(404, "Task not found"),
+    ValidationError: _validation_error,
+    HttpError: _parser_error,
+    MalformedBody: lambda exc: error_response(400, "The body is not valid JSON", [str(exc)]),
+    UnsupportedMediaType: lambda exc: error_response(415, str(exc)),
+    UnreadablePostError: lambda _: error_response(400, "The body could not be read to its end"),
+    RequestDataTooBig: lambda _: error_response(
+        413, "The request body is too large", [f"limit: {settings.MAX_BODY_BYTES} bytes"]
+    ),
+    OperationalError: _database_unavailable,
+    InterfaceError: _database_unavailable,
+    Http404: lambda _: error_response(404, "No such resource"),
+    PermissionDenied: lambda _: error_response(403, "You may not do this"),
+    SuspiciousOperation: lambda _: error_response(400, "The request is malformed"),
+    BadRequest: lambda _: error_response(400, "The request is malformed"),
+}
+
+
+def _answer(_request: HttpRequest, exc: Any) -> HttpResponse:  # noqa: ANN401 (ninja: an exception, or its class)
+    return to_response(exc)
+
+
+def install(api: NinjaAPI) -> None:
+    """Answer for everything an operation raises."""
+    for kind in (Exception, HttpError, ValidationError, Http404):
+        api.add_exception_handler(kind, _answer)
+
+
+def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400."""
+    return to_response(exception)
+
+
+def permission_denied(_request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler403."""
+    return to_response(exception)
+
+
+def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW (the admin's forms)."""
+    return error_response(403, "CSRF verification failed", [reason] if reason else [])
+
+
+def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's handler404, and the view of every path that is no other view's."""
+    return to_response(exception or Http404())
+
+
+def server_error(_request: HttpRequest) -> HttpResponse:
+    """Django's handler500: called while the exception is being handled."""
+    return to_response(sys.exc_info()[1])
+
+
+def for_status(response: HttpResponse) -> HttpResponse:
+    """Put an error that some library answered in its own words into the one shape, headers kept."""
+    status = response.status_code if response.status_code in CODES else (400 if response.status_code < 500 else 500)  # noqa: PLR2004
+    shaped = error_response(status, HTTPStatus(response.status_code).phrase)
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+        if name in response:
+            shaped[name] = response[name]
+    return shaped

@@ -1,0 +1,154 @@
+"""Is the service alive, ready, healthy? Without a token, without waiting, and without keeping the database awake."""
+
+import threading
+import time
+from functools import cached_property
+from typing import Annotated, Literal
+
+import orjson
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema
+from pydantic import Field
+
+from config import __version__, errors
+
+ANSWER_SECONDS = 0.08  # of the 100 ms that a caller of /health waits at most
+READY_SECONDS = 5.0  # /readyz asks the database at most this often
+
+router = Router(tags=["Health"])
+
+
+Version = Annotated[str, Field(description="Version of the service", examples=[__version__])]
+
+
+class Health(Schema):
+    """The service reaches its database."""
+
+    status: Literal["healthy"]
+    database: Literal["connected"]
+    version: Version
+
+
+class Unhealthy(errors.Error):
+    """The service does not reach its database."""
+
+    status: Literal["unhealthy"]
+    database: Literal["disconnected"]
+    version: Version
+
+
+class Alive(Schema):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Ready(Schema):
+    """The service can work."""
+
+    status: Literal["ready"]
+
+
+class _Check:
+    """One question to the database, asked by a thread of its own, which nobody has to wait for."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.started_at = time.monotonic()
+        self._connection = connection
+        self._passed = False
+        self._done = threading.Event()
+        threading.Thread(target=self._ask, name="database-probe", daemon=True).start()
+
+    @property
+    def done(self) -> bool:
+        return self._done.is_set()
+
+    def passed(self) -> bool:
+        """Whether the database has answered, within the time that a caller waits."""
+        return self._done.wait(ANSWER_SECONDS) and self._passed
+
+    def _ask(self) -> None:
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            self._passed = True
+        except Exception:  # noqa: BLE001 (whatever went wrong, the answer is no)
+            self._connection.close()
+        finally:
+            self._done.set()
+
+
+class DatabaseProbe:
+    """Asks over a connection of its own, one question at a time, so that a database that hangs holds up nobody."""
+
+    def __init__(self, alias: str = DEFAULT_DB_ALIAS) -> None:
+        self._alias = alias
+        self._one_caller = threading.Lock()
+        self._check: _Check | None = None
+
+    def connected(self, *, max_age: float = 0.0) -> bool:
+        """Whether the database answers: now, or to a question asked at most `max_age` seconds ago."""
+        with self._one_caller:
+            if self._check is None or (self._check.done and time.monotonic() - self._check.started_at >= max_age):
+                self._check = _Check(self._connection)
+            check = self._check
+        return check.passed()
+
+    @cached_property
+    def _connection(self) -> BaseDatabaseWrapper:
+        connection = connections.create_connection(self._alias)
+        connection.inc_thread_sharing()
+        return connection
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+
+probe = DatabaseProbe()
+
+
+def _answer(status: int, content: dict[str, object], headers: dict[str, str] | None = None) -> HttpResponse:
+    return HttpResponse(
+        orjson.dumps(content),
+        status=status,
+        content_type="application/json",
+        headers={"Cache-Control": "no-store"} | (headers or {}),
+    )
+
+
+@router.get(
+    "/health", operation_id="getHealth", summary="Check the database", auth=None, response={200: Health, 503: Unhealthy}
+)
+def get_health(request: HttpRequest) -> HttpResponse:
+    """Whether the service reaches its database. Answers within 100 ms, also when the database hangs."""
+    if probe.connected():
+        return _answer(200, {"status": "healthy", "database": "connected", "version": __version__})
+    state = {"status": "unhealthy", "database": "disconnected", "version": __version__}
+    return _answer(
+        503,
+        state | errors.body(503, "The database cannot be reached"),
+        {"Retry-After": str(errors.RETRY_AFTER_SECONDS)},
+    )
+
+
+@router.get("/livez", operation_id="getLiveness", summary="Check the process", auth=None, response=Alive)
+def get_liveness(request: HttpRequest) -> HttpResponse:
+    """Whether the process answers. Never touches the database, so that probes do not keep it awake."""
+    return _answer(200, {"status": "alive"})
+
+
+@router.get(
+    "/readyz",
+    operation_id="getReadiness",
+    summary="Check readiness",
+    auth=None,
+    response={200: Ready, 503: errors.Error},
+)
+def get_readiness(request: HttpRequest) -> HttpResponse:
+    """Whether the service can serve tasks. Asks the database at most once in 5 seconds."""
+    if probe.connected(max_age=READY_SECONDS):
+        return _answer(200, {"status": "ready"})
+    return errors.unavailable("The database cannot be reached; try again")

@@ -1,0 +1,176 @@
+"""The wire: what comes in, as plain pydantic models, and what goes out."""
+
+import datetime as dt
+import re
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+import orjson
+from ninja import Schema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
+
+from tasks.models import ORDER_MAX, ORDER_MIN, TEXT_MAX_LENGTH, USER_ID_MAX_LENGTH, Row
+
+# What the server decides and a client may send back as it got it.
+SERVER_FIELDS = ("id", "user_id", "created_at", "updated_at", "completed_at")
+
+TASK_EXAMPLE: JsonDict = {
+    "id": "01938f3a-1234-7000-8000-000000000001",
+    "user_id": "toyAQF0y5vs1OXn8",
+    "text": "Buy groceries",
+    "completed": False,
+    "order": 0,
+    "created_at": "2026-11-20T11:31:30.537123Z",
+    "updated_at": "2026-11-20T11:31:30.537123Z",
+    "completed_at": None,
+}
+
+
+def _speaking(text: str) -> str:
+    if not text or text.isspace():
+        raise ValueError("must not be only white space")
+    if "\x00" in text:
+        raise ValueError("must not contain NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must not contain a lone surrogate") from None
+    return text
+
+
+def _integral(value: object) -> object:
+    """To JSON Schema, and so to the document, 3.0 is an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _hyphenated(value: object) -> object:
+    """RFC 9562's text form only: uuid.UUID would take braces, urn: and missing hyphens, so one task had many URLs."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", value):
+        raise ValueError("must be a UUID")
+    return value
+
+
+Text = Annotated[
+    str,
+    AfterValidator(_speaking),
+    Field(
+        min_length=1,
+        max_length=TEXT_MAX_LENGTH,
+        description="1 to 500 Unicode code points, stored exactly as sent; not only white space, no NUL",
+        examples=["Buy groceries"],
+        json_schema_extra={"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"},
+    ),
+]
+Completed = Annotated[bool, Field(description="Whether the task is done")]
+Order = Annotated[
+    int,
+    Field(ge=ORDER_MIN, le=ORDER_MAX, description="For the client's own ordering: 32 bits, signed"),
+    BeforeValidator(_integral),  # last, so that the bounds stay in the document
+]
+Timestamp = Annotated[
+    dt.datetime,
+    Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"}),
+]
+TaskID = Annotated[
+    UUID, BeforeValidator(_hyphenated), Field(description="The task's id, a UUID", examples=[str(TASK_EXAMPLE["id"])])
+]
+
+
+# Stands where a value is not, and is never seen: only what was given is read. (null is another thing, and refused.)
+_ABSENT: Any = None
+
+
+def _document(schema: dict[str, Any], model: type["TaskInput"]) -> None:
+    """Say in the document what the validators do."""
+    for declared in schema["properties"].values():
+        if declared.get("default", _ABSENT) is _ABSENT:
+            declared.pop("default", None)
+    schema["properties"] |= {name: {"description": "Ignored: the server decides it"} for name in SERVER_FIELDS}
+    schema["examples"] = [model.EXAMPLE]
+
+
+class TaskInput(BaseModel):
+    """What all bodies share: no conversions, no unknown fields, the server's own ones ignored."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_document)
+
+    EXAMPLE: ClassVar[dict[str, Any]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_server_fields(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in data.items() if name not in SERVER_FIELDS}
+
+
+class NewTask(TaskInput):
+    """A task to be created."""
+
+    EXAMPLE = {"text": "Buy groceries", "order": 3}
+
+    text: Text
+    completed: Completed = False
+    order: Order = 0
+
+
+class TaskReplacement(TaskInput):
+    """All of a task that a client decides; without `order`, it is 0 again."""
+
+    EXAMPLE = {"text": "Buy groceries and bread", "completed": True}
+
+    text: Text
+    completed: Completed
+    order: Order = 0
+
+
+class TaskChanges(TaskInput):
+    """What is to change; what is absent stays."""
+
+    EXAMPLE = {"completed": True}
+
+    text: Text = _ABSENT
+    completed: Completed = _ABSENT
+    order: Order = _ABSENT
+
+    @property
+    def given(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+
+class Task(Schema):
+    """One task."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [TASK_EXAMPLE]})
+
+    id: UUID = Field(description="UUIDv7, made by the server")
+    user_id: str = Field(description="The owner: the token's `sub`", min_length=1, max_length=USER_ID_MAX_LENGTH)
+    text: Text
+    completed: Completed
+    order: Order
+    created_at: Timestamp = Field(description="Set once, by the database's clock")
+    updated_at: Timestamp = Field(description="Moves on every change and only on a change")
+    completed_at: Timestamp | None = Field(description="Since when the task is done; null while it is not")
+
+
+class TaskList(Schema):
+    """The caller's tasks, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tasks": [TASK_EXAMPLE], "count": 1}]})
+
+    tasks: list[Task]
+    count: int = Field(description="The number of matching tasks", ge=0)
+
+
+def task_json(row: Row) -> bytes:
+    """One task in UTF-8 JSON. Its shape is `Task`'s; a response model would cost three times the query."""
+    return orjson.dumps(row, _timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def task_list_json(rows: list[Row]) -> bytes:
+    """The body of the list, in UTF-8 JSON; its shape is `TaskList`'s."""
+    return orjson.dumps({"tasks": rows, "count": len(rows)}, _timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
+
+
+def _timestamp(value: dt.datetime) -> str:
+    """ISO 8601 in UTC with six fractional digits, also where they are zeros."""
+    return value.astimezone(dt.UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -1,0 +1,167 @@
+"""The environment: typed, named in its errors, and documented as it is."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import __version__, dotenv
+from config.environment import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = [name.upper() for name in Environment.model_fields]
+
+
+def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://user:s3cr3t@host/db"),
+        ("DATABASE_URL", "postgresql://user:s3cr3t@host:port/db"),
+        ("DATABASE_URL_UNPOOLED", "s3cr3t"),
+        ("BETTER_AUTH_SECRET", "s3cr3t"),
+        ("BETTER_AUTH_SECRETS", "s3cr3t"),
+        ("BETTER_AUTH_URL", "s3cr3t"),
+        ("BETTER_AUTH_JWT_MODE", "s3cr3t"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "http://localhost:3000/"),
+        ("SECRET_KEY", ""),
+        ("DEBUG", "s3cr3t"),
+        ("RATE_LIMIT", "many"),
+        ("MAX_BODY_BYTES", "64k"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("WEB_CONCURRENCY", "0"),
+    ],
+)
+def test_bad_value_stops_the_process_and_names_the_variable(name: str, value: str) -> None:
+    done = _manage("check", env={name: value})
+    assert done.returncode != 0
+    assert name in done.stderr
+    assert "s3cr3t" not in done.stderr + done.stdout
+
+
+def test_several_bad_values_are_named_at_once() -> None:
+    done = _manage("check", env={"PORT": "x", "DEBUG": "x"})
+    assert "PORT: " in done.stderr
+    assert "DEBUG: " in done.stderr
+
+
+def test_both_a_secret_and_a_url_need_a_mode() -> None:
+    both = {"BETTER_AUTH_URL": "https://auth.example.com"}
+    refused = _manage("check", env=both)
+    assert refused.returncode != 0
+    assert "BETTER_AUTH_JWT_MODE" in refused.stderr
+    assert _manage("check", env=both | {"BETTER_AUTH_JWT_MODE": "both"}).returncode == 0
+
+
+@pytest.mark.parametrize("server", ["config.wsgi", "config.asgi"])
+def test_server_does_not_start_without_a_source_of_keys(server: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {server}"],
+        cwd=ROOT,
+        env={**os.environ, "BETTER_AUTH_SECRET": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "BETTER_AUTH_SECRET" in done.stderr
+
+
+def _example() -> dict[str, str]:
+    lines = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    return dict(lines)
+
+
+def test_example_has_every_variable_once_with_its_default() -> None:
+    example = _example()
+    assert list(example) == NAMES
+    for name, value in example.items():
+        default = Environment.model_fields[name.lower()].default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        if value and name != "LOG_FORMAT":
+            assert value == str(default).replace("False", "false")
+
+
+@pytest.mark.parametrize("document", [".env.example", "README.md"])
+def test_document_describes_every_variable_in_the_codes_words(document: str) -> None:
+    text = (ROOT / document).read_text()
+    for name, field in Environment.model_fields.items():
+        assert name.upper() in text
+        assert str(field.description) in text
+
+
+def test_first_run_writes_random_secrets_for_the_owner_only(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert dotenv.write(ROOT / ".env.example", first, {})
+    assert dotenv.write(ROOT / ".env.example", second, {})
+    assert first.stat().st_mode & 0o777 == 0o600
+    secrets = re.findall(
+        r"^(?:SECRET_KEY|BETTER_AUTH_SECRET)=(.+)$", first.read_text() + second.read_text(), re.MULTILINE
+    )
+    assert len(set(secrets)) == 4
+    assert all(len(secret) >= 50 for secret in secrets)
+
+
+def test_first_run_never_overwrites(tmp_path: Path) -> None:
+    target = tmp_path / ".env"
+    target.write_text("mine")
+    assert not dotenv.write(ROOT / ".env.example", target, {})
+    assert target.read_text() == "mine"
+
+
+def test_first_run_adds_no_secret_beside_another_source_of_keys(tmp_path: Path) -> None:
+    dotenv.write(ROOT / ".env.example", tmp_path / ".env", {"BETTER_AUTH_URL": "http://localhost:3000"})
+    assert "\nBETTER_AUTH_SECRET=\n" in (tmp_path / ".env").read_text()
+
+
+def test_production_example_passes_the_deployment_checks() -> None:
+    lines = [line for line in (ROOT / "production.env.example").read_text().splitlines() if not line.startswith("#")]
+    production = dict(line.split("=", 1) for line in lines)
+    done = _manage(
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        env=dict.fromkeys(NAMES, "") | {"RATE_LIMIT": "600/minute"} | production,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("missing", "identifier"),
+    [
+        ("DATABASE_URL", "config.E001"),
+        ("ALLOWED_HOSTS", "config.E002"),
+        ("CORS_ORIGINS", "config.W001"),
+        ("BETTER_AUTH_URL", "authjwt.E001"),
+    ],
+)
+def test_missing_production_setting_is_a_named_error_with_a_hint(missing: str, identifier: str) -> None:
+    lines = [line for line in (ROOT / "production.env.example").read_text().splitlines() if not line.startswith("#")]
+    production = dict(line.split("=", 1) for line in lines) | {missing: ""}
+    done = _manage("check", "--deploy", "--fail-level", "WARNING", env=dict.fromkeys(NAMES, "") | production)
+    assert done.returncode != 0
+    assert identifier in done.stderr
+    assert missing in done.stderr
+
+
+def test_version_is_the_projects() -> None:
+    assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()

@@ -1,0 +1,74 @@
+"""What goes wrong on our side is a JSON error too, says nothing of the inside, and is logged."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, connections
+
+from tests.client import User
+from tests.shapes import assert_error
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the service writes to its log, instead of on stderr."""
+    written = io.StringIO()
+    (handler,) = (handler for handler in logging.getLogger().handlers if handler.name == "stderr")
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+def _crash() -> None:
+    """Take the table away, inside the test's transaction: the next statement fails as no statement should."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tasks_task RENAME TO elsewhere")
+
+
+def test_crash_is_an_internal_error_without_details(alice: User) -> None:
+    _crash()
+    answer = alice.get("/tasks")
+    assert_error(answer, 500)
+    assert b"elsewhere" not in answer.body
+    assert b"tasks_task" not in answer.body
+    assert "details" not in answer.json
+
+
+def test_crash_is_logged_once_with_the_request_id_and_without_values(alice: User, log: io.StringIO) -> None:
+    _crash()
+    answer = alice.post("/tasks", {"text": "nobody's business"}, headers={"X-Request-ID": "crash-1"})
+    assert_error(answer, 500)
+    logged = log.getvalue()
+    assert logged.count('"level": "error"') == 1
+    assert '"request_id": "crash-1"' in logged
+    for secret in ("nobody's business", str(alice.sub), "eyJ"):
+        assert secret not in logged
+
+
+def test_crash_of_the_admin_is_json_too(alice: User) -> None:
+    with connections["operator"].cursor() as cursor:
+        cursor.execute("ALTER TABLE django_session RENAME TO elsewhere")
+    assert_error(alice.get("/admin/", headers={"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345"}), 500)
+
+
+def test_request_is_one_log_line_of_the_pattern_not_the_path(alice: User, log: io.StringIO) -> None:
+    task = alice.task()
+    log.truncate(0)
+    log.seek(0)
+    alice.get(f"/tasks/{task['id']}", headers={"X-Request-ID": "line-1"})
+    (line,) = log.getvalue().splitlines()
+    logged = json.loads(line)
+    assert (logged["method"], logged["route"], logged["status"], logged["request_id"]) == (
+        "GET",
+        "/tasks/<task_id>",
+        200,
+        "line-1",
+    )
+    assert logged["ms"] > 0
+    assert logged["user"]
+    assert task["id"] not in line
+    assert str(alice.sub) not in line

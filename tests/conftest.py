@@ -1,0 +1,82 @@
+"""The cast: alice owns, bob must not see, nobody has no token; each test has its own three."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+
+from config.health import probe
+from tests import live
+from tests.client import InProcess, Live, Transport, User
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever speaks HTTP to us may use the database: said here for pytest-django, which looks before the fixtures."""
+    for item in items:
+        if "transport" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.django_db(databases=["default", "operator"]))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """A database of this run's own, so that two runs at once do not drop each other's."""
+    for parameters in connections.settings.values():
+        parameters["TEST"]["NAME"] = f"test_tasks_{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:  # noqa: ARG001 (pytest-django's, extended)
+    """Close every connection of this process before the test database is dropped."""
+    yield
+    probe.close()
+    connections.close_all()
+
+
+def _live(server: str) -> Iterator[Live]:
+    with live.serve(server) as base_url:
+        client = Live(server, base_url)
+        yield client
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def gunicorn(django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001 (the live server needs the test database)
+    yield from _live("gunicorn")
+
+
+@pytest.fixture(scope="session")
+def uvicorn(django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001 (the live server needs the test database)
+    yield from _live("uvicorn")
+
+
+@pytest.fixture
+def django(db: None) -> InProcess:  # noqa: ARG001 (within a transaction that is rolled back)
+    return InProcess()
+
+
+@pytest.fixture
+def transport(django: InProcess) -> Transport:
+    """In this process; the contract suite puts the live servers here as well."""
+    return django
+
+
+def _user(transport: Transport, name: str) -> User:
+    return User(transport, f"{name}-{uuid.uuid4()}")
+
+
+@pytest.fixture
+def alice(transport: Transport) -> User:
+    return _user(transport, "alice")
+
+
+@pytest.fixture
+def bob(transport: Transport) -> User:
+    return _user(transport, "bob")
+
+
+@pytest.fixture
+def nobody(transport: Transport) -> User:
+    return User(transport, None)

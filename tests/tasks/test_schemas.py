@@ -1,0 +1,69 @@
+"""The wire, by properties: whatever is a task's text or time comes back as it went in."""
+
+import datetime as dt
+import json
+import uuid
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tasks.models import Row
+from tasks.schemas import NewTask, Task, TaskList, task_json, task_list_json
+from tests.client import User
+from tests.shapes import TIMESTAMP
+
+ANY_TEXT = st.text(min_size=1, max_size=500)
+TEXTS = ANY_TEXT.filter(lambda text: not text.isspace() and "\x00" not in text)
+TIMES = st.datetimes(min_value=dt.datetime(1, 1, 2), max_value=dt.datetime(9999, 12, 30), timezones=st.just(dt.UTC))  # noqa: DTZ001 (hypothesis adds the zone)
+ROWS = st.builds(
+    lambda text, completed, order, times: {
+        "id": uuid.uuid4(), "user_id": "alice", "text": text, "completed": completed, "order": order,
+        "created_at": times[0], "updated_at": times[1], "completed_at": times[2] if completed else None,
+    },
+    TEXTS, st.booleans(), st.integers(-(2**31), 2**31 - 1), st.tuples(TIMES, TIMES, TIMES),
+)  # fmt: skip
+
+through_http = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@through_http
+@given(text=TEXTS)
+def test_any_text_comes_back_as_it_was_sent(alice: User, text: str) -> None:
+    task = alice.task(text)
+    assert task["text"] == text
+    assert alice.get(f"/tasks/{task['id']}").json["text"] == text
+    assert alice.patch(f"/tasks/{task['id']}", {"text": text[::-1]}).json["text"] == text[::-1]
+
+
+@through_http
+@given(text=st.one_of(st.text(max_size=600), st.text(alphabet=" \t\n\u3000\u00a0\x00a", max_size=5)))
+def test_text_is_taken_or_refused_by_the_contract(alice: User, text: str) -> None:
+    good = 1 <= len(text) <= 500 and not text.isspace() and "\x00" not in text
+    assert alice.post("/tasks", {"text": text}).status == (201 if good else 422)
+
+
+@given(text=st.text(alphabet=st.characters(categories=["Cs"]), min_size=1, max_size=3))
+def test_lone_surrogates_are_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        NewTask.model_validate({"text": text})
+
+
+@given(row=ROWS)
+def test_timestamps_have_six_digits_and_name_the_same_instant(row: Row) -> None:
+    shown = json.loads(task_json(row))
+    for name in ("created_at", "updated_at", "completed_at"):
+        if row[name] is not None:
+            assert TIMESTAMP.fullmatch(shown[name])
+            assert dt.datetime.fromisoformat(shown[name]) == row[name]
+
+
+@given(rows=st.lists(ROWS, max_size=5))
+def test_json_is_what_the_documented_schema_makes_of_the_rows(rows: list[Row]) -> None:
+    """The response models are left out of the way of a request, and stay the oracle here."""
+    shown = json.loads(task_list_json(rows))
+    assert [Task.model_validate(task) for task in shown["tasks"]] == [Task.model_validate(row) for row in rows]
+    assert set(shown) == set(TaskList.model_fields)
+    assert all(list(task) == list(Task.model_fields) for task in shown["tasks"])
+    assert shown["count"] == len(rows)
