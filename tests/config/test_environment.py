@@ -100,12 +100,10 @@ def test_example_has_every_variable_once_with_its_default() -> None:
             assert value == str(default).replace("False", "false")
 
 
-@pytest.mark.parametrize("document", [".env.example", "README.md"])
-def test_document_describes_every_variable_in_the_codes_words(document: str) -> None:
-    text = (ROOT / document).read_text()
-    for name, field in Environment.model_fields.items():
-        assert name.upper() in text
-        assert str(field.description) in text
+def test_example_describes_every_variable_in_the_codes_words() -> None:
+    text = (ROOT / ".env.example").read_text()
+    for field in Environment.model_fields.values():
+        assert f"# {field.description}\n" in text
 
 
 def test_first_run_writes_random_secrets_for_the_owner_only(tmp_path: Path) -> None:
