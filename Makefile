@@ -63,5 +63,5 @@ clean: ## Remove the environment and the embedded database
 	@$(BIN)/python -m config.dotenv
 
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
-	npm ci --prefix tests/npm --silent --ignore-scripts
-	@touch $@
+	@npm ci --prefix tests/npm --silent --ignore-scripts && touch $@ || { \
+		echo "npm could not install tests/npm: the tests that need it are skipped" >&2; test -z "$$CI"; }
