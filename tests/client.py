@@ -40,13 +40,13 @@ class InProcess:
     """Django's handler, with all middleware, without a server."""
 
     name = "django"
+    _client = DjangoClient(raise_request_exception=False, enforce_csrf_checks=True)  # loads the middleware once
 
     def send(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         sent = dict(headers)
         media_type = sent.pop("Content-Type", "")
-        response = DjangoClient(raise_request_exception=False, enforce_csrf_checks=True).generic(
-            method, path, content, media_type, headers=sent, REMOTE_ADDR="127.0.0.1"
-        )
+        self._client.cookies.clear()
+        response = self._client.generic(method, path, content, media_type, headers=sent, REMOTE_ADDR="127.0.0.1")
         body = b"".join(response)
         return Answer(response.status_code, httpx.Headers(list(response.items())), body)
 

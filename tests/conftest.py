@@ -11,6 +11,8 @@ from config.health import probe
 from tests import live
 from tests.client import InProcess, Live, Transport, User
 
+pytest.register_assert_rewrite("tests.shapes")
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

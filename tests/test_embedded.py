@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from config import embedded
+from tests.live import ROOT
 
 # What a client does: print the URL, then live until its input ends.
 CLIENT = """
@@ -50,7 +51,7 @@ class Client:
     def __init__(self, home: Path, code: str = CLIENT + LIVE, *options: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, *options, "-c", code, str(home)],
-            cwd=embedded.BASE_DIR,
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

