@@ -1,6 +1,7 @@
 """Structured logs: one line an event, JSON for machines, readable on a terminal; every library's lines alike."""
 
 import logging.config
+import sys
 from typing import Any
 
 import structlog
@@ -34,7 +35,9 @@ def dict_config(*, level: str, form: str) -> dict[str, Any]:
     renderers: list[Processor] = (
         [structlog.processors.ExceptionRenderer(WHERE), structlog.processors.JSONRenderer()]
         if json
-        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     return {
         "version": 1,
