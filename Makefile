@@ -25,7 +25,7 @@ test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Run t
 check: .venv/dev ## Run every static check; writes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy .
+	$(PRODUCTION) $(BIN)/mypy .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deptry .
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
