@@ -2,13 +2,16 @@
 
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
-from django.conf import settings
+import django
 from django.core.asgi import get_asgi_application
 from django.db import connections
 
-from config import startup
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()  # first, so that a bad environment is reported before anything else fails
+
+from django.conf import settings
+
+from config import startup, uvicorn
 from config.body import bounded_asgi
 
 
@@ -19,7 +22,7 @@ def pool_connections() -> None:
         parameters["OPTIONS"] |= {"pool": {"min_size": 0, "max_size": 8, "max_idle": 30, "timeout": 3}}
 
 
+uvicorn.install()
 pool_connections()
-django_application = get_asgi_application()
 startup.prepare()
-application = bounded_asgi(django_application, settings.MAX_BODY_BYTES)
+application = bounded_asgi(get_asgi_application(), settings.MAX_BODY_BYTES)

@@ -3,8 +3,9 @@
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from io import BytesIO
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from ninja.errors import ValidationError
 from ninja.parser import Parser
@@ -81,28 +82,42 @@ def bounded_wsgi(application: WSGIApplication, limit: int) -> WSGIApplication:
     """
 
     def bounded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        chunked = environ.pop("HTTP_TRANSFER_ENCODING", None)
-        length = limit + 1 if chunked else int(environ.get("CONTENT_LENGTH") or 0)
-        if chunked or length <= limit:
-            environ["wsgi.input"], length = _read(environ["wsgi.input"], length)
-            environ["CONTENT_LENGTH"] = str(length)
-        if length > limit:
+        try:
+            data = _body(environ, limit)
+        except RequestDataTooBig:
+            environ["CONTENT_LENGTH"] = str(max(limit + 1, int(environ.get("CONTENT_LENGTH") or 0)))
             _close_after(start_response)
+        except OSError as exc:
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = _Broken(exc), "1"
+            _close_after(start_response)
+        else:
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(data), str(len(data))
         return application(environ, start_response)
 
     return bounded
 
 
-def _read(stream: IO[bytes], most: int) -> tuple[IO[bytes], int]:
-    """The body as a stream of known length; or, of a body that breaks off or is no chunks, one that fails when read."""
-    try:
-        data = stream.read(most) if most else b""
-    except OSError as exc:
-        return _Broken(exc), 1
-    return BytesIO(data), len(data)
+def _body(environ: dict[str, Any], limit: int) -> bytes:
+    """Raises RequestDataTooBig, unread; OSError where the body breaks off, stalls, or is no chunks."""
+    coding = environ.pop("HTTP_TRANSFER_ENCODING", "").strip().lower()
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if coding not in {"", "chunked"}:
+        raise OSError("a transfer coding other than chunked")
+    if length > limit:
+        raise RequestDataTooBig
+    if not coding and not length:
+        return b""
+    data: bytes = environ["wsgi.input"].read(limit + 1 if coding else length)
+    if len(data) > limit:
+        raise RequestDataTooBig
+    if len(data) < length:
+        raise ConnectionAbortedError("the body ended before its Content-Length")
+    return data
 
 
 class _Broken(BytesIO):
+    """A body that breaks off, or is no chunks: it fails when somebody reads it."""
+
     def __init__(self, reason: OSError) -> None:
         super().__init__()
         self._reason = reason
@@ -123,10 +138,10 @@ def bounded_asgi(application: ASGIApplication, limit: int) -> ASGIApplication:
 
     async def bounded(scope: dict[str, Any], receive: Receive, send: Any) -> None:  # noqa: ANN401 (ASGI's)
         if scope["type"] == "http":
-            declared = dict(scope["headers"]).get(b"content-length")
+            headers = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
+            declared = dict(headers).get(b"content-length")
             if declared is None:
                 data = await _receive(receive, limit)
-                headers = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
                 scope = {**scope, "headers": [*headers, (b"content-length", b"%d" % len(data))]}
                 receive = _replay(data, receive)
             elif int(declared) > limit:

@@ -15,6 +15,8 @@ import limits
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from authjwt.better_auth import split_http_url
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -35,23 +37,42 @@ def _postgresql_url(value: str) -> str:
 
 
 def _http_origin(value: str) -> str:
-    if not re.fullmatch(r"https?://[^/\s?#@*]+", value):
+    try:
+        plain = not split_http_url(value).path and "*" not in value
+    except ValueError:
+        plain = False
+    if not plain:
         raise ValueError("each origin is scheme://host[:port], without a path or a trailing slash")
     return value
 
 
 def _rate(value: str) -> str:
     try:
-        if value:
-            limits.parse(value)
+        usable = not value or limits.parse(value).amount > 0
     except ValueError:
+        usable = False
+    if not usable:
         raise ValueError("must be like 600/minute (second, minute, hour or day), or empty for no limit") from None
+    return value
+
+
+def _redis_url(value: str) -> str:
+    if not re.fullmatch(r"(rediss?|unix)://\S+", value):
+        raise ValueError("must be a Redis URL: redis://host:6379/0")
+    return value
+
+
+def _host(value: str) -> str:
+    if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]", value):
+        raise ValueError("each host is a bare name like api.example.com, without scheme, port or path")
     return value
 
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
 PostgreSQLURL = Annotated[str, AfterValidator(_postgresql_url)]
 Origin = Annotated[str, AfterValidator(_http_origin)]
+Host = Annotated[str, AfterValidator(_host)]
+RedisURL = Annotated[str, AfterValidator(_redis_url)]
 
 
 class Environment(BaseSettings):
@@ -89,14 +110,14 @@ class Environment(BaseSettings):
     )
     secret_key: str = Field(min_length=1, description="Django's signing key (sessions of the admin), long and random")
     debug: bool = Field(default=False, description="Django's debug mode, never in production")
-    allowed_hosts: CommaList = Field(
+    allowed_hosts: Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_comma_list)] = Field(
         default=("localhost", "127.0.0.1"), description="host names the service answers to (comma list)"
     )
     rate_limit: Annotated[str, AfterValidator(_rate)] = Field(
         default="600/minute",
         description="requests per user, and per address for refused tokens; empty: off",
     )
-    redis_url: str | None = Field(
+    redis_url: RedisURL | None = Field(
         default=None, description="shared counters of the rate limit for several processes or machines"
     )
     max_body_bytes: int = Field(

@@ -16,6 +16,7 @@ from django.core.exceptions import (
 )
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http.response import HttpResponseBase
 from ninja import NinjaAPI, Schema
 from ninja.errors import HttpError, ValidationError
 from pydantic import Field
@@ -131,6 +132,12 @@ def _database_unavailable(exc: OperationalError | InterfaceError) -> HttpRespons
     return unavailable("The database cannot be reached; try again")
 
 
+def _too_large() -> HttpResponse:
+    """Nobody reads the rest of the body, so the connection cannot be used again (gunicorn puts its own header)."""
+    details = [f"limit: {settings.MAX_BODY_BYTES} bytes"]
+    return error_response(413, "The request body is too large", details, {"Connection": "close"})
+
+
 def _unhandled(exc: BaseException | None) -> HttpResponse:
     log.error("unhandled_exception", exc_info=exc)
     return error_response(500, "Something went wrong on our side; it has been logged")
@@ -146,9 +153,7 @@ ANSWERS: dict[type[BaseException], Callable[[Any], HttpResponse]] = {
     MalformedBody: lambda exc: error_response(400, "The body is not valid JSON", [str(exc)]),
     UnsupportedMediaType: lambda exc: error_response(415, str(exc)),
     UnreadablePostError: lambda _: error_response(400, "The body could not be read to its end"),
-    RequestDataTooBig: lambda _: error_response(
-        413, "The request body is too large", [f"limit: {settings.MAX_BODY_BYTES} bytes"]
-    ),
+    RequestDataTooBig: lambda _: _too_large(),
     OperationalError: _database_unavailable,
     InterfaceError: _database_unavailable,
     Http404: lambda _: error_response(404, "No such resource"),
@@ -193,7 +198,7 @@ def server_error(_request: HttpRequest) -> HttpResponse:
     return to_response(sys.exc_info()[1])
 
 
-def for_status(response: HttpResponse) -> HttpResponse:
+def for_status(response: HttpResponseBase) -> HttpResponse:
     """Put an error that some library answered in its own words into the one shape, headers kept."""
     status = response.status_code if response.status_code in CODES else (400 if response.status_code < 500 else 500)  # noqa: PLR2004
     shaped = error_response(status, HTTPStatus(response.status_code).phrase)

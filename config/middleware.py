@@ -66,11 +66,11 @@ def http_semantics(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         method = request.method
-        if method == "HEAD":
+        if method == "HEAD" and not request.path.startswith(settings.STATIC_URL):  # files know HEAD themselves
             request.method = "GET"
-        response = get_response(request)
+        response = _shaped(get_response(request), method)
         if isinstance(response, HttpResponse):
-            response = _complete(response, method)
+            _measure(response, method)
         for name, value in _quota_headers(request):
             response[name] = value
         return response
@@ -99,18 +99,21 @@ def _quota_headers(request: HttpRequest) -> Iterable[tuple[str, str]]:
     return quota.headers if quota else ()
 
 
-def _complete(response: HttpResponse, method: str | None) -> HttpResponse:
+def _shaped(response: HttpResponseBase, method: str | None) -> HttpResponseBase:
     if response.status_code == 405:  # noqa: PLR2004
-        allow = {name.strip() for name in response["Allow"].split(",")} | {"OPTIONS"}
+        allow = {name.strip() for name in response.get("Allow", "").split(",") if name} | {"OPTIONS"}
         response["Allow"] = ", ".join(sorted(allow | {"HEAD"} if "GET" in allow else allow))
         if method == "OPTIONS":
-            response = HttpResponse(status=204, headers={"Allow": response["Allow"]})
+            return HttpResponse(status=204, headers={"Allow": response["Allow"]})
     if response.status_code >= 400 and response.get("Content-Type") != "application/json":  # noqa: PLR2004
-        response = errors.for_status(response)
+        return errors.for_status(response)
+    return response
+
+
+def _measure(response: HttpResponse, method: str | None) -> None:
     if response.status_code == 204:  # noqa: PLR2004
         del response["Content-Type"]
     else:
         response["Content-Length"] = str(len(response.content))
     if method == "HEAD":
         response.content = b""
-    return response

@@ -8,14 +8,18 @@ from functools import cache
 from math import ceil
 
 import limits
+import structlog
 from django.conf import settings
 from django.http import HttpRequest
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from authjwt import security
 from authjwt.principal import Principal
 from authjwt.refusal import InvalidToken
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,16 @@ class RateLimit:
 
     def __init__(self, rate: str, storage_url: str) -> None:
         self._item = limits.parse(rate)
-        self._strategy = FixedWindowRateLimiter(storage_from_string(storage_url))
+        self._strategy = FixedWindowRateLimiter(storage_from_string(storage_url, wrap_exceptions=True))
 
-    def hit(self, policy: str, identity: str) -> Quota:
-        """Count one request. Raises RateLimited where it is one too many."""
-        allowed = self._strategy.hit(self._item, policy, identity)
-        stats = self._strategy.get_window_stats(self._item, policy, identity)
+    def hit(self, policy: str, identity: str) -> Quota | None:
+        """Count one request. Raises RateLimited where it is one too many; None, to let it pass, without the storage."""
+        try:
+            allowed = self._strategy.hit(self._item, policy, identity)
+            stats = self._strategy.get_window_stats(self._item, policy, identity)
+        except StorageError as exc:
+            log.warning("rate_limit_storage_unavailable", exception=type(exc).__name__)
+            return None
         window = self._item.get_expiry()
         reset = min(window, max(0, ceil(stats.reset_time - time.time())))
         quota = Quota(policy, self._item.amount, window, stats.remaining, reset)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 from authjwt import conf as authjwt_conf
 from config import environment, logging
@@ -38,8 +39,8 @@ MIDDLEWARE = [
     "config.middleware.request_line",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.http_semantics",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.admission",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -92,7 +93,10 @@ DATABASES = {
 DATABASE_ROUTERS = ["config.routers.OperatorRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-AUTHJWT = authjwt_conf.from_environment(ENVIRONMENT)
+try:
+    AUTHJWT = authjwt_conf.from_environment(ENVIRONMENT)
+except ImproperlyConfigured as exc:
+    raise SystemExit(f"The environment is not usable:\n  {exc}") from None
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -105,7 +109,15 @@ CORS_ALLOWED_ORIGINS = list(ENVIRONMENT.cors_origins)
 CORS_URLS_REGEX = r"^/(?!admin/)"
 CORS_ALLOW_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-request-id", "traceparent"]
-CORS_EXPOSE_HEADERS = ["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = [
+    "Allow",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+]
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # serves the admin and Swagger UI without a collectstatic step

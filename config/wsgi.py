@@ -2,14 +2,15 @@
 
 import os
 
+from django.core.wsgi import get_wsgi_application
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django_application = get_wsgi_application()  # first, so that a bad environment is reported before anything else fails
 
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 
 from config import startup
 from config.body import bounded_wsgi
 
-django_application = get_wsgi_application()
 startup.prepare()
 application = bounded_wsgi(django_application, settings.MAX_BODY_BYTES)

@@ -53,7 +53,6 @@ def _hyphenated(value: object) -> object:
 
 Text = Annotated[
     str,
-    AfterValidator(_speaking),
     Field(
         min_length=1,
         max_length=TEXT_MAX_LENGTH,
@@ -61,6 +60,7 @@ Text = Annotated[
         examples=["Buy groceries"],
         json_schema_extra={"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"},
     ),
+    AfterValidator(_speaking),
 ]
 Completed = Annotated[bool, Field(description="Whether the task is done")]
 Order = Annotated[

@@ -1,5 +1,6 @@
 """The live servers themselves: bodies in chunks, connections kept, the end on SIGTERM, and `manage.py serve`."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -68,9 +70,13 @@ def test_connection_survives_a_body_that_nobody_wanted(server: Live) -> None:
 
 
 @pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
-def test_sigterm_ends_the_server(name: str) -> None:
-    with live.serve(name, {"WEB_CONCURRENCY": "1"}) as base_url:
-        assert httpx.get(f"{base_url}/livez").status_code == 200
+def test_sigterm_does_not_wait_for_idle_connections(name: str) -> None:
+    with contextlib.ExitStack() as stack:
+        with live.serve(name, {"WEB_CONCURRENCY": "1"}) as base_url:
+            idle = stack.enter_context(httpx.Client())
+            assert idle.get(f"{base_url}/livez").status_code == 200
+            started = time.monotonic()
+        assert time.monotonic() - started < 15, "far below the 25 s that requests in flight are given"
 
 
 def _serve(**env: str) -> subprocess.Popen[str]:
@@ -133,30 +139,96 @@ def test_serve_names_the_port_that_is_taken() -> None:
     assert "PORT" in done.stderr
 
 
+def _raw(server: Live, sent: bytes, *, then_end: bool = False) -> bytes:
+    """What the server answers to these bytes until it closes, or is silent for a second."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", httpx.URL(server.base_url).port or 0), timeout=10) as connection:
+        connection.sendall(sent)
+        if then_end:
+            connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while part := connection.recv(65536):
+                received += part
+                connection.settimeout(1)
+    return received
+
+
+def _post(body: bytes, *headers: str) -> bytes:
+    lines = ["POST /tasks HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+AUTHORIZATION = f"Authorization: Bearer {token('alice-raw')}"
+CHUNKED = "Transfer-Encoding: chunked"
+
+
 @pytest.mark.parametrize(
-    "request_bytes",
+    "sent",
     [
         pytest.param(b"NONSENSE\r\n\r\n", id="no HTTP"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX\x00: a\r\n\r\n", id="NUL in a name"),
+        pytest.param(_post(b"", "Content-Length: x"), id="bad length"),
+    ],
+)
+def test_what_is_no_request_is_refused_in_our_shape(server: Live, sent: bytes) -> None:
+    head, _, body = _raw(server, sent).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"application/json" in head
+    assert b"X-Request-ID" in head
+    assert set(json.loads(body)) == {"error", "message"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
         pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", id="long URL"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", id="long header"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 500 + b"\r\n", id="many headers"),
-        pytest.param(b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n", id="bad length"),
     ],
 )
-def test_gunicorn_refuses_what_is_no_request_in_our_shape(gunicorn: Live, request_bytes: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", httpx.URL(gunicorn.base_url).port or 0), timeout=10) as connection:
-        connection.sendall(request_bytes)
-        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+def test_gunicorn_refuses_floods_in_our_shape(gunicorn: Live, sent: bytes) -> None:
+    head, _, body = _raw(gunicorn, sent).partition(b"\r\n\r\n")
     assert b"application/json" in head
     assert set(json.loads(body)) == {"error", "message"}
 
 
-def test_broken_chunks_are_a_bad_request(gunicorn: Live) -> None:
-    head = f"POST /tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token('alice')}\r\n"
-    head += "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
-    with socket.create_connection(("127.0.0.1", httpx.URL(gunicorn.base_url).port or 0), timeout=10) as connection:
-        connection.sendall(head.encode())
-        assert connection.recv(1000).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(_post(b"zz\r\n", AUTHORIZATION, CHUNKED), id="broken chunks"),
+        pytest.param(_post(b'{"text": "cut"}', AUTHORIZATION, "Content-Length: 20"), id="cut short"),
+        pytest.param(_post(b'{"text": "a"}', AUTHORIZATION, "Transfer-Encoding: gzip"), id="not chunked"),
+    ],
+)
+def test_gunicorn_refuses_a_body_that_breaks_off_and_closes(gunicorn: Live, sent: bytes) -> None:
+    answers = _raw(gunicorn, sent, then_end=True)
+    assert answers.startswith(b"HTTP/1.1 400 ")
+    assert b"Connection: close" in answers
+    assert User(gunicorn, "alice-raw").get("/tasks").json["count"] == 0
+
+
+def test_pipelined_requests_are_all_answered(server: Live) -> None:
+    request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert _raw(server, request * 5).count(b'{"status":"alive"}') == 5
+
+
+def test_trailers_are_no_headers(server: Live) -> None:
+    body = b'd\r\n{"text":"pp"}\r\n0\r\n' + AUTHORIZATION.encode() + b"\r\n\r\n"
+    answers = _raw(server, _post(body, CHUNKED))
+    assert answers.startswith((b"HTTP/1.1 401 ", b"HTTP/1.1 400 ")), "gunicorn takes no trailers at all"
+
+
+def test_endless_body_is_cut_off(server: Live) -> None:
+    """After the 413 the server reads no more: sending fails, long before the gigabyte."""
+    address = ("127.0.0.1", httpx.URL(server.base_url).port or 0)
+    with socket.create_connection(address, timeout=10) as connection, pytest.raises(OSError):  # noqa: PT011 (or subclass)
+        _flood(connection)
+
+
+def _flood(connection: socket.socket) -> None:
+    connection.sendall(_post(b"", AUTHORIZATION, CHUNKED))
+    for _ in range(16_000):
+        connection.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
 
 
 def test_token_that_is_too_large_is_refused_with_401(server: Live) -> None:

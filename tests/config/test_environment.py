@@ -40,7 +40,12 @@ def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess
         ("CORS_ORIGINS", "http://localhost:3000/"),
         ("SECRET_KEY", ""),
         ("DEBUG", "s3cr3t"),
+        ("CORS_ORIGINS", "http://[x"),
+        ("CORS_ORIGINS", "https://a.example:99999"),
+        ("ALLOWED_HOSTS", "https://api.example.com"),
+        ("REDIS_URL", "s3cr3t"),
         ("RATE_LIMIT", "many"),
+        ("RATE_LIMIT", "0/minute"),
         ("MAX_BODY_BYTES", "64k"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),
@@ -52,6 +57,7 @@ def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess
 def test_bad_value_stops_the_process_and_names_the_variable(name: str, value: str) -> None:
     done = _manage("check", env={name: value})
     assert done.returncode != 0
+    assert "Traceback" not in done.stderr
     assert name in done.stderr
     assert "s3cr3t" not in done.stderr + done.stdout
 

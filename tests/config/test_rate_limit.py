@@ -61,6 +61,12 @@ def test_empty_rate_turns_the_limit_off(alice: User, settings: Settings) -> None
     assert all("ratelimit" not in answer.headers for answer in answers)
 
 
+def test_without_its_redis_the_limit_lets_pass(alice: User, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    answers = [alice.get("/tasks") for _ in range(5)]
+    assert {answer.status for answer in answers} == {200}
+
+
 @pytest.mark.django_db
 def test_limit_is_exact_under_threads() -> None:
     with live.serve("gunicorn", {"RATE_LIMIT": "50/hour", "WEB_CONCURRENCY": "1"}) as base_url:

@@ -48,6 +48,7 @@ def test_unknown_path_is_not_found_for_nobody(nobody: User) -> None:
         ("POST", "/openapi.json", "GET, HEAD, OPTIONS"),
         ("POST", "/docs", "GET, HEAD, OPTIONS"),
         ("POST", "/", "GET, HEAD, OPTIONS"),
+        ("POST", "/static/ninja/swagger-ui.css", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_wrong_method_is_told_the_right_ones(alice: User, method: str, path: str, allow: str) -> None:
