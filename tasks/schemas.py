@@ -27,8 +27,13 @@ TASK_EXAMPLE: JsonDict = {
 }
 
 
+# Unicode's White_Space, written out: Python, JavaScript and JSON Schema's validators each have their own idea of \s.
+WHITE_SPACE = r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+VISIBLE = re.compile(rf"[^{WHITE_SPACE}]")
+
+
 def _speaking(text: str) -> str:
-    if not text or text.isspace():
+    if not VISIBLE.search(text):
         raise ValueError("must not be only white space")
     if "\x00" in text:
         raise ValueError("must not contain NUL")
@@ -58,7 +63,7 @@ Text = Annotated[
         max_length=TEXT_MAX_LENGTH,
         description="1 to 500 Unicode code points, stored exactly as sent; not only white space, no NUL",
         examples=["Buy groceries"],
-        json_schema_extra={"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"},
+        json_schema_extra={"pattern": rf"^[^\u0000]*[^\u0000{WHITE_SPACE}][^\u0000]*$"},
     ),
     AfterValidator(_speaking),
 ]
