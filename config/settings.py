@@ -7,7 +7,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from authjwt import conf as authjwt_conf
 from config import environment, logging
-from config.environment import BASE_DIR
 
 ENVIRONMENT = environment.read()
 
@@ -59,7 +58,6 @@ USE_I18N = False
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "config" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
