@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from django.db import connections
 
@@ -12,6 +13,11 @@ from tests import live
 from tests.client import InProcess, Live, Transport, User
 
 pytest.register_assert_rewrite("tests.shapes")
+
+# Under continuous integration the same examples each time; new ones are found at the desk.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -11,6 +11,7 @@ from tests import live
 from tests.tokens import token
 
 EXAMPLES = "40"
+SEED = ("--seed", "1") if os.environ.get("CI") else ()
 
 
 @pytest.mark.django_db
@@ -18,7 +19,7 @@ def test_every_answer_is_documented(tmp_path: Path) -> None:
     with live.serve("gunicorn", {"LOG_LEVEL": "ERROR"}) as base_url:
         command = [
             *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{base_url}/openapi.json"),
-            *("--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", EXAMPLES),
+            *("--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", EXAMPLES, *SEED),
             *("--header", f"Authorization: Bearer {token('schemathesis')}", "--no-color"),
         ]
         done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False)
