@@ -1,12 +1,14 @@
 """The one NinjaAPI: what every operation has in common, and which routers there are."""
 
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import conditional_page, require_safe
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 from ninja.openapi.schema import OpenAPISchema
@@ -14,8 +16,12 @@ from ninja.operation import Operation
 
 from config import __version__, errors, health, openapi
 from config.body import StrictJSONParser
+from config.postgresql import patience, retry
+from config.postgresql.row_security import acting_as
 from config.rate_limit import BearerAuth
 from tasks.api import router as tasks
+
+ANSWER_SECONDS = 4.0  # what a request waits for the database, of the 5 seconds that a caller waits at most
 
 
 class TasksAPI(NinjaAPI):
@@ -58,9 +64,36 @@ def declared_query_only(operation: Callable[..., HttpResponse]) -> Callable[...,
     return checked
 
 
+def on_own_rows(operation: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Run the operation on its caller's rows only, and again after a failure of the database that passes.
+
+    A task keeps the id it was given when its input was read, so a second INSERT is found to be the first. A second
+    DELETE would find nothing, and say 404 of what the first has done.
+    """
+
+    @wraps(operation)
+    def confined(request: HttpRequest, **values: Any) -> HttpResponse:  # noqa: ANN401 (the operation's own)
+        with acting_as(request.auth.user_id), patience.at_most(ANSWER_SECONDS):  # type: ignore[attr-defined]  # by ninja
+            try:
+                return retry.call(partial(operation, request, **values), repeatable=request.method != "DELETE")
+            finally:
+                _give_back_connection()
+
+    return confined
+
+
+def _give_back_connection() -> None:
+    """To the pool, where there is one: a client may take long to read what is ready to be sent."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
 def read_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """GET and HEAD; to any other method the answer is 405, and not that a CSRF token is missing."""
-    return csrf_exempt(require_safe(view))
+    """GET and HEAD; to any other method the answer is 405, and not that a CSRF token is missing.
+
+    Whoever kept the page asks whether it is still the same (304) before using it.
+    """
+    return csrf_exempt(require_safe(cache_control(no_cache=True)(conditional_page(view))))
 
 
 api = TasksAPI(
@@ -75,6 +108,7 @@ api = TasksAPI(
     docs_decorator=read_only,
 )
 errors.install(api)
+tasks.add_decorator(on_own_rows)
 tasks.add_decorator(declared_query_only)
 api.add_router("/tasks", tasks)
 api.add_router("", health.router)

@@ -13,8 +13,10 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from config import __version__, errors
+from config.postgresql import patience
 
 ANSWER_SECONDS = 0.08  # of the 100 ms that a caller of /health waits at most
+ASK_SECONDS = 2.0  # then the question is asked once more, over a new connection
 READY_SECONDS = 5.0  # /readyz asks the database at most this often
 
 router = Router(tags=["Health"])
@@ -76,7 +78,8 @@ class _Check:
 
     def _select(self) -> bool:
         try:
-            with self._connection.cursor() as cursor:
+            self._connection.close_if_unusable_or_obsolete()  # as at the beginning of a request
+            with patience.at_most(ASK_SECONDS, apart=True), self._connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
         except Exception:  # noqa: BLE001 (whatever went wrong, the answer is no)
             self._connection.close()

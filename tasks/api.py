@@ -36,7 +36,7 @@ def list_tasks(request: AuthenticatedRequest) -> HttpResponse:
 @router.post("", operation_id="createTask", summary="Create a task", response={201: Task})
 def create_task(request: AuthenticatedRequest, task: NewTask) -> HttpResponse:
     """Create a task of the caller's. Fields that the server decides are ignored."""
-    row = queries.create_task(request.auth.user_id, task.model_dump())
+    row = queries.create_task(request.auth.user_id, task.values)
     return _json(task_json(row), 201, Location=f"/tasks/{row['id']}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
+from django.db.models.constants import OnConflict
 from django.db.models.sql import UpdateQuery
 
 if TYPE_CHECKING:
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
     from django.db.models import Model, QuerySet
 
 
-def insert(queryset: QuerySet[Any], instance: Model, columns: Sequence[str]) -> dict[str, Any]:
-    """Insert `instance` and return `columns` as the database has them."""
+def insert_once(queryset: QuerySet[Any], instance: Model, columns: Sequence[str]) -> dict[str, Any]:
+    """Insert `instance`, unless its primary key is there, and return `columns` as the database has them then.
+
+    Nobody sees an update that sets the key to itself, but only an updated row is returned.
+    """
     options = instance._meta
     (row,) = queryset._insert(  # type: ignore[attr-defined]  # there, and not in the stubs
         [instance],
         fields=options.concrete_fields,
         returning_fields=[options.get_field(name) for name in columns],
         using=queryset.db,
+        on_conflict=OnConflict.UPDATE,
+        update_fields=[options.pk],
+        unique_fields=[options.pk],
     )
     return dict(zip(columns, row, strict=True))
 

@@ -6,9 +6,11 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 import orjson
+import uuid6
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
 
 from tasks.models import ORDER_MAX, ORDER_MIN, TEXT_MAX_LENGTH, USER_ID_MAX_LENGTH, Row
 
@@ -32,15 +34,20 @@ WHITE_SPACE = r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u
 VISIBLE = re.compile(rf"[^{WHITE_SPACE}]")
 
 
+def _refusal(reason: str) -> PydanticCustomError:
+    """What a validator raises: pydantic would keep a ValueError, and with its traceback the request, for ever."""
+    return PydanticCustomError("value", "{reason}", {"reason": reason})
+
+
 def _speaking(text: str) -> str:
     if not VISIBLE.search(text):
-        raise ValueError("must not be only white space")
+        raise _refusal("must not be only white space")
     if "\x00" in text:
-        raise ValueError("must not contain NUL")
+        raise _refusal("must not contain NUL")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("must not contain a lone surrogate") from None
+        raise _refusal("must not contain a lone surrogate") from None
     return text
 
 
@@ -52,7 +59,7 @@ def _integral(value: object) -> object:
 def _hyphenated(value: object) -> object:
     """RFC 9562's text form only: uuid.UUID would take braces, urn: and missing hyphens, so one task had many URLs."""
     if isinstance(value, str) and not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", value):
-        raise ValueError("must be a UUID")
+        raise _refusal("must be a UUID")
     return value
 
 
@@ -117,6 +124,13 @@ class NewTask(TaskInput):
     completed: Completed = False
     order: Order = 0
 
+    _id: UUID = PrivateAttr(default_factory=uuid6.uuid7)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """With the id, which is decided once: a request that is tried again makes the same task."""
+        return {"id": self._id} | self.model_dump()
+
 
 class TaskReplacement(TaskInput):
     """All of a task that a client decides; without `order`, it is 0 again."""
@@ -168,14 +182,14 @@ class TaskList(Schema):
 
 def task_json(row: Row) -> bytes:
     """One task in UTF-8 JSON. Its shape is `Task`'s; a response model would cost three times the query."""
-    return orjson.dumps(row, _timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps(row, timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def task_list_json(rows: list[Row]) -> bytes:
     """The body of the list, in UTF-8 JSON; its shape is `TaskList`'s."""
-    return orjson.dumps({"tasks": rows, "count": len(rows)}, _timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps({"tasks": rows, "count": len(rows)}, timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
 
 
-def _timestamp(value: dt.datetime) -> str:
+def timestamp(value: dt.datetime) -> str:
     """ISO 8601 in UTC with six fractional digits, also where they are zeros."""
     return value.astimezone(dt.UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

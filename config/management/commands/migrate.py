@@ -1,10 +1,50 @@
 """`migrate`, over the operators' connection: it needs a session and the owner's rights."""
 
-from django.core.management.base import CommandParser
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.errors import LockNotAvailable
+
+from config.databases import API_ROLE
+from config.postgresql import roles
+
+LOCK_SECONDS = 2  # less than the API's statements wait (config.postgresql.roles), which queue behind a migration's
+GAVE_WAY = "A transaction that is open held up the migration, which gave way to the API. Run manage.py migrate again."
 
 
 class Command(migrate.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(database="operator")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's)
+        """Migrate; then let the API's role, which is not the owner, work on what is new."""
+        database = connections[options["database"]]
+        with database.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        if database.settings_dict.get("EMBEDDED_ROLE"):
+            roles.prepare_api(database, API_ROLE, password=database.settings_dict["PASSWORD"])
+        try:
+            super().handle(*args, **options)
+        except OperationalError as exc:
+            if not isinstance(exc.__cause__, LockNotAvailable):
+                raise
+            raise CommandError(f"{exc}. {GAVE_WAY}") from exc
+        self._admit(database)
+
+    def _admit(self, database: BaseDatabaseWrapper) -> None:
+        api_role = connections[DEFAULT_DB_ALIAS].settings_dict["USER"] or API_ROLE
+        with database.cursor() as cursor:
+            if not roles.exists(cursor, api_role):
+                self.stderr.write(
+                    f"DATABASE_URL names the role {api_role}, which is not there: run manage.py create_roles."
+                )
+                return
+            if api_role != database.settings_dict["USER"]:
+                roles.admit(cursor, api_role)
+            if reason := roles.why_unbound(cursor, api_role):
+                advice = "Run manage.py create_roles (config.W003)."
+                self.stderr.write(f"Row-level security does not bind {api_role}: {reason}. {advice}")

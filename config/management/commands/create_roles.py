@@ -1,0 +1,56 @@
+"""Make the owner's role and the API's, on Neon and elsewhere."""
+
+import re
+import secrets
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connections
+
+from config import databases
+from config.postgresql import roles
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the role that owns the tables and the role that row-level security binds, and print their URLs. "
+        "Connects with DATABASE_URL_UNPOOLED, or DATABASE_URL past the pooler, whose role needs CREATEROLE "
+        "(Neon's neondb_owner has it). Running it again changes nothing that is right."
+    )
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--owner", default=databases.OWNER_ROLE, help="default: %(default)s")
+        parser.add_argument("--api", default=databases.API_ROLE, help="default: %(default)s")
+        parser.add_argument("--new-passwords", action="store_true", help="also for roles that are there already")
+
+    def handle(self, *, owner: str, api: str, new_passwords: bool, **_: Any) -> None:  # noqa: ANN401 (Django's)
+        url = settings.ENVIRONMENT.database_url_unpooled or settings.ENVIRONMENT.database_url
+        if url is None:
+            raise CommandError("DATABASE_URL is not set; `manage.py migrate` makes the embedded PostgreSQL's roles.")
+        url = databases.direct(url)
+        database = connections["operator"]
+        try:
+            with database.cursor() as cursor:
+                if api == cursor.connection.info.user:
+                    raise CommandError(f"{api} is the role that connects here; the API needs one of its own.")
+                passwords = {
+                    role: secrets.token_urlsafe(32)
+                    for role in (owner, api)
+                    if role != cursor.connection.info.user and (new_passwords or not roles.exists(cursor, role))
+                }
+            roles.prepare_owner(database, owner, passwords.get(owner))
+            roles.prepare_api(database, api, passwords.get(api))
+        except DatabaseError as exc:
+            raise CommandError(f"The roles could not be made: {exc}") from exc
+        self._print("DATABASE_URL_UNPOOLED", url, owner, passwords.get(owner))
+        self._print("DATABASE_URL", databases.through_pooler(url), api, passwords.get(api))
+
+    def _print(self, variable: str, url: str, role: str, password: str | None) -> None:
+        if password is None:
+            self.stderr.write(f"{role} was there: its password is as it was (--new-passwords makes one).")
+        else:
+            credentials = f"{quote(role, safe='')}:{password}@"
+            self.stdout.write(f"{variable}={re.sub(r'(?<=//)([^/@]*@)?', lambda _: credentials, url, count=1)}")

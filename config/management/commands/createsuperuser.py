@@ -1,0 +1,12 @@
+"""`createsuperuser`, over the operators' connection: the API's role may not see accounts."""
+
+from django.contrib.auth.management.commands import createsuperuser
+from django.core.management.base import CommandParser
+
+
+class Command(createsuperuser.Command):
+    requires_migrations_checks = False  # Django would look on the API's connection, which may not see those either
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database="operator")
