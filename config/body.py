@@ -1,5 +1,6 @@
 """Request bodies: bounded before they are read, and strict JSON when they are."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from io import BytesIO
@@ -142,34 +143,57 @@ def bounded_asgi(application: ASGIApplication, limit: int) -> ASGIApplication:
             declared = dict(headers).get(b"content-length")
             if declared is None:
                 data = await _receive(receive, limit)
+                if data is None:
+                    return
                 scope = {**scope, "headers": [*headers, (b"content-length", b"%d" % len(data))]}
-                receive = _replay(data, receive)
+                receive = _replay(data)
             elif int(declared) > limit:
-                receive = _replay(b"", receive)
+                receive = _replay(b"")
+            else:
+                receive = _until_whole(receive)
         await application(scope, receive, send)
 
     return bounded
 
 
-async def _receive(receive: Receive, limit: int) -> bytes:
+async def _receive(receive: Receive, limit: int) -> bytes | None:
+    """None: the client left before the end."""
     data = b""
     while len(data) <= limit:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         data += message.get("body", b"")
         if not message.get("more_body", False):
             break
     return data
 
 
-def _replay(data: bytes, receive: Receive) -> Receive:
-    """Hand `data` over as the whole body; after it comes what is no body: the client going away."""
-    unread = [data]
+def _replay(data: bytes) -> Receive:
+    """Hand `data` over as the whole body. Of one that is refused unread, uvicorn is not even asked for the rest.
+
+    It would tell the client to continue.
+    """
 
     async def replay() -> Message:
-        if unread:
-            return {"type": "http.request", "body": unread.pop(), "more_body": False}
-        while (message := await receive())["type"] == "http.request":
-            pass
+        return {"type": "http.request", "body": data, "more_body": False}
+
+    return _until_whole(replay)
+
+
+def _until_whole(receive: Receive) -> Receive:
+    """After the body, say nothing: that the client has left would have Django forget a request whose view goes on.
+
+    What the view then writes would have no line in the log. Django gives up listening once it has the response.
+    """
+    whole = False
+
+    async def until_whole() -> Message:
+        nonlocal whole
+        if whole:
+            await asyncio.Event().wait()  # which nobody sets
+        message = await receive()
+        whole = not message.get("more_body", False)
         return message
 
-    return replay
+    return until_whole

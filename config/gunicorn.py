@@ -1,51 +1,67 @@
 """The production server: `gunicorn -c python:config.gunicorn config.wsgi`. The only place that configures it."""
 
 import socket
-from types import FrameType
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
-from gunicorn import util  # type: ignore[import-untyped]  # it has no types
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+from gunicorn import glogging, util  # type: ignore[import-untyped]  # it has no types
 
-from config import embedded, environment, logging, unparsed
+from config import bounds, embedded, environment, logging, unparsed
+from config.exposition import Exposition
+from config.worker import Worker
 
 _environment = environment.read()
+_exposition = Exposition(_environment.metrics_port) if _environment.metrics_port else None
 
 bind = f"0.0.0.0:{_environment.port}"  # in a container; `make run` binds the loopback address itself
+worker_class = Worker
 workers = _environment.web_concurrency
 threads = 16
+worker_connections = 800  # a worker; idle ones cost no thread. Below the 1,024 files that many systems allow a process
 preload_app = True  # loaded once, before the workers are forked: a quicker start, and memory they share
+max_requests = 100_000  # then a worker is replaced, so that a leak of 1 KB a request ends at 100 MB;
+max_requests_jitter = 20_000  # one worker at a time
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  # a disk may block the sign of life
 timeout = 30
-graceful_timeout = 25  # requests in flight may finish within the 30 s that a platform gives
-keepalive = 75  # longer than a load balancer keeps its end, so that it never meets a closing connection
-limit_request_line = 8190
-limit_request_field_size = 65_536  # a token that is too large is for the service to refuse, with 401
+graceful_timeout = bounds.GRACEFUL_SECONDS
+keepalive = bounds.KEEP_ALIVE_SECONDS
+http_parser = "fast"
+sendfile = False  # it would wait for the client; static files are small
+limit_request_line = bounds.REQUEST_LINE_BYTES
+limit_request_fields = bounds.FIELDS
+limit_request_field_size = bounds.FIELD_BYTES
 control_socket_disable = True
+forwarder_headers = forwarded_allow_ips = ""  # nobody is believed, not even on this machine: config.address decides
+secure_scheme_headers: dict[str, str] = {}
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]  # untyped
+    """gunicorn's, without its access log: each request has its line from config.middleware."""
+
+    access_log_enabled = False
+
+
+logger_class = Logger
 logconfig_dict = logging.dict_config(level=_environment.log_level, form=_environment.log_format)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # untyped
-    """gunicorn's threads, with two gaps closed."""
-
-    def handle(self, conn: TConn) -> object:
-        """Answer what a connection sends; pipelined requests too, which no socket becomes readable for any more."""
-        keep = super().handle(conn)
-        while keep is True and self.alive and conn.parser.unreader.buf.getbuffer().nbytes:
-            keep = super().handle(conn)
-        return keep
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """On SIGTERM, do not wait for connections that only might send another request."""
-        if self.alive:
-            self.method_queue.defer(self._expire_idle)
-        super().handle_exit(sig, frame)
-
-    def _expire_idle(self) -> None:
-        for conn in (*self.keepalived_conns, *self.pending_conns):
-            conn.timeout = 0
+def pre_fork(server: Any, worker: Worker) -> None:  # noqa: ANN401 (gunicorn's arbiter, untyped)
+    """Give the worker a slot for its metrics."""
+    if _exposition:
+        worker.slot = _exposition.free_slot(other.slot for other in server.WORKERS.values())
 
 
-worker_class = Worker
+def post_worker_init(worker: Worker) -> None:
+    """Count in that slot."""
+    if _exposition:
+        _exposition.serve(worker.slot)
+
+
+def child_exit(_server: Any, worker: Worker) -> None:  # noqa: ANN401 (gunicorn's arbiter, untyped)
+    """A worker has ended, however it did."""
+    if _exposition:
+        _exposition.bury(worker.slot)
 
 
 def on_exit(_server: Any) -> None:  # noqa: ANN401 (gunicorn's arbiter, untyped)
@@ -55,7 +71,9 @@ def on_exit(_server: Any) -> None:  # noqa: ANN401 (gunicorn's arbiter, untyped)
 
 
 def _write_error(client: socket.socket, status: int, reason: str, _message: str) -> None:
-    util.write_nonblock(client, unparsed.refusal(status, reason))
+    if status == HTTPStatus.NOT_IMPLEMENTED:  # of a Transfer-Encoding that no parser would read: no fault of ours
+        status, reason = HTTPStatus.BAD_REQUEST, HTTPStatus.BAD_REQUEST.phrase
+    client.sendall(unparsed.refusal(status, reason))
 
 
 util.write_error = _write_error  # gunicorn has no setting for it; its own page is HTML

@@ -1,17 +1,39 @@
-"""What a server cannot even parse as HTTP is refused in the shape of all other errors; Django never sees it."""
+"""What a server refuses itself, before Django sees it, is refused in the shape of all other errors."""
 
 import uuid
+from http import HTTPStatus
 
 import orjson
+import structlog
+
+from config import headers
+
+log = structlog.get_logger("tasks_api.unparsed")
+
+HEADERS = headers.EVERYWHERE | {
+    "Connection": "close",
+    "Content-Type": "application/json",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": headers.NOTHING,
+}
+
+CODES = {
+    400: "BAD_REQUEST",
+    408: "REQUEST_TIMEOUT",
+    414: "URI_TOO_LONG",
+    431: "REQUEST_HEADER_FIELDS_TOO_LARGE",
+    500: "INTERNAL_ERROR",
+}
 
 
-def refusal(status: int, reason: str) -> bytes:
-    """A whole HTTP/1.1 response, after which the connection is closed."""
-    code = "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR"  # noqa: PLR2004
+def refusal(status: int, reason: str | None = None) -> bytes:
+    """A whole HTTP/1.1 response, after which the connection is closed; and its line in the log."""
+    request_id = str(uuid.uuid4())
+    structlog.contextvars.clear_contextvars()  # of the request that this thread answered before
+    log.warning("refused_by_server", request_id=request_id, status=status)
+    reason = reason or HTTPStatus(status).phrase
+    code = CODES.get(status) or CODES[400 if status < 500 else 500]  # noqa: PLR2004
     body = orjson.dumps({"error": code, "message": reason})
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-ID: {uuid.uuid4()}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode("ascii") + body
+    sent = HEADERS | {"X-Request-ID": request_id, "Content-Length": str(len(body))}
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in sent.items()), "", ""]
+    return "\r\n".join(lines).encode("ascii") + body
