@@ -7,7 +7,8 @@ import time
 import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Final
+from math import isfinite
+from typing import Final, NamedTuple
 
 from authjwt.fetch import DEADLINE, FetchFailed, fetch
 from authjwt.keys import ASYMMETRIC_ALGORITHMS, KeysUnavailable, VerificationKey
@@ -36,6 +37,23 @@ _SEARCHES: Final = 3
 _SEARCH_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
+_observers: list[Callable[[bool], None]] = []
+
+
+def observe(observer: Callable[[bool], None]) -> None:
+    """Have `observer` called after every fetch: with True if it brought keys. It must neither raise nor block."""
+    _observers.append(observer)
+
+
+class Reading(NamedTuple):
+    """The keys that are known at a time."""
+
+    keys: int
+    age: float | None
+    """Seconds since they were read; None before that."""
+
+    failing: bool
+    """Whether the last fetch brought nothing."""
 
 
 class JWKSKeys:
@@ -85,6 +103,13 @@ class JWKSKeys:
             if keys or snapshot.as_of >= arrived_at or not self._search(arrived_at):
                 return keys
             snapshot = self._snapshot
+
+    @property
+    def reading(self) -> Reading:
+        """What is known now. Never fetches, never waits."""
+        snapshot = self._snapshot
+        age = self._clock() - snapshot.as_of
+        return Reading(snapshot.size, age if isfinite(age) else None, failing=self._failures > 0)
 
     def _current(self, now: float) -> Snapshot:
         snapshot = self._snapshot
@@ -173,6 +198,8 @@ class JWKSKeys:
                 flight.succeeded = True
             self._flight = None
         flight.landed.set()
+        for observer in _observers:
+            observer(flight.succeeded)
 
     def forget_parent(self) -> None:
         """After a fork: the thread of a fetch under way, and whoever held the lock, stayed in the parent."""

@@ -37,6 +37,11 @@ class Snapshot:
             kids=frozenset(kid for kid, _ in keys),
         )
 
+    @property
+    def size(self) -> int:
+        """How many keys there are, each counted once, whatever names and algorithms it has."""
+        return len({id(key) for same_name in self.keys.values() for key in same_name})
+
     def candidates(self, algorithm: str, kid: str | None) -> tuple[VerificationKey, ...]:
         """Return the keys of this name: one, or several if the issuer gave one name twice. Empty if unknown.
 

@@ -36,7 +36,8 @@ class Verifier:
         signatures: SignatureCache | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._source_of = {algorithm: source for source in sources for algorithm in source.algorithms}
+        self.sources = tuple(sources)
+        self._source_of = {algorithm: source for source in self.sources for algorithm in source.algorithms}
         self.rules = Rules(
             algorithms=frozenset(self._source_of),
             issuers=frozenset(issuers),

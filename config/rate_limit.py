@@ -1,25 +1,19 @@
 """How many requests a user, or the address of refused tokens, may make (`RATE_LIMIT`)."""
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
 
 import limits
-import structlog
 from django.conf import settings
 from django.http import HttpRequest
-from limits.errors import StorageError
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 
 from authjwt import security
 from authjwt.principal import Principal
 from authjwt.refusal import InvalidToken
-
-log = structlog.get_logger(__name__)
+from config import address, metrics, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +28,7 @@ class Quota:
 
     @property
     def headers(self) -> Iterator[tuple[str, str]]:
-        """The fields of the IETF draft "RateLimit header fields for HTTP"."""
+        """The fields of draft-ietf-httpapi-ratelimit-headers-11."""
         yield "RateLimit-Policy", f'"{self.policy}";q={self.limit};w={self.window}'
         yield "RateLimit", f'"{self.policy}";r={self.remaining};t={self.reset}'
 
@@ -52,20 +46,17 @@ class RateLimit:
 
     def __init__(self, rate: str, storage_url: str) -> None:
         self._item = limits.parse(rate)
-        self._strategy = FixedWindowRateLimiter(storage_from_string(storage_url, wrap_exceptions=True))
+        self._windows = windows.at(storage_url, self._item.get_expiry(), metrics.POLICIES)
 
     def hit(self, policy: str, identity: str) -> Quota | None:
         """Count one request. Raises RateLimited where it is one too many; None, to let it pass, without the storage."""
-        try:
-            allowed = self._strategy.hit(self._item, policy, identity)
-            stats = self._strategy.get_window_stats(self._item, policy, identity)
-        except StorageError as exc:
-            log.warning("rate_limit_storage_unavailable", exception=type(exc).__name__)
+        window = self._windows[policy].hit(self._item.key_for(policy, identity))
+        if window is None:
             return None
-        window = self._item.get_expiry()
-        reset = min(window, max(0, ceil(stats.reset_time - time.time())))
-        quota = Quota(policy, self._item.amount, window, stats.remaining, reset)
-        if not allowed:
+        limit, seconds = self._item.amount, self._item.get_expiry()
+        quota = Quota(policy, limit, seconds, max(0, limit - window.hits), min(seconds, ceil(window.seconds_left)))
+        if window.hits > limit:
+            metrics.RATE_LIMITED.labels(policy).inc()
             raise RateLimited(quota)
         return quota
 
@@ -88,12 +79,13 @@ class BearerAuth(security.BearerAuth):
 
     def __call__(self, request: HttpRequest) -> Principal:
         rate_limit = _configured()
-        if rate_limit is None:
-            return super().__call__(request)
         try:
             principal = super().__call__(request)
-        except InvalidToken:
-            request.quota = rate_limit.hit("address", request.META.get("REMOTE_ADDR", ""))  # type: ignore[attr-defined]
+        except InvalidToken as exc:
+            metrics.REFUSED_TOKENS.labels(exc.reason).inc()
+            if rate_limit:
+                request.quota = rate_limit.hit("address", address.client(request))  # type: ignore[attr-defined]
             raise
-        request.quota = rate_limit.hit("user", principal.user_id)  # type: ignore[attr-defined]
+        if rate_limit:
+            request.quota = rate_limit.hit("user", principal.user_id)  # type: ignore[attr-defined]
         return principal
