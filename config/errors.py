@@ -14,7 +14,9 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
+from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
+from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from ninja import NinjaAPI, Schema
@@ -23,6 +25,7 @@ from pydantic import Field
 
 from authjwt.keys import KeysUnavailable
 from authjwt.refusal import InvalidToken
+from config import tracebacks, unparsed
 from config.body import MalformedBody, UnsupportedMediaType
 from config.rate_limit import Quota, RateLimited
 from tasks.models import Task
@@ -33,17 +36,16 @@ RETRY_AFTER_SECONDS = 1
 SHOWN_DETAILS = 20
 SHOWN_CHARACTERS = 200
 
-CODES = {
-    400: "BAD_REQUEST",
+CODES = unparsed.CODES | {
     401: "UNAUTHORIZED",
     403: "FORBIDDEN",  # the admin's only; the API says 404 of what is not the caller's
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    416: "RANGE_NOT_SATISFIABLE",  # of a static file
     422: "VALIDATION_ERROR",
     429: "RATE_LIMITED",
-    500: "INTERNAL_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
 
@@ -91,8 +93,11 @@ def unavailable(message: str, retry_after: int = RETRY_AFTER_SECONDS) -> HttpRes
 
 def to_response(exc: BaseException | None) -> HttpResponse:
     """The response for an exception, by its type or the nearest type it derives from."""
-    answer = next((ANSWERS[kind] for kind in type(exc).__mro__ if kind in ANSWERS), _unhandled)
-    return answer(exc)
+    return (_answer_for(exc) or _internal_error)(exc)
+
+
+def _answer_for(exc: BaseException | None) -> Callable[[Any], HttpResponse] | None:
+    return next((ANSWERS[kind] for kind in type(exc).__mro__ if kind in ANSWERS), None)
 
 
 def _rate_limited(quota: Quota) -> HttpResponse:
@@ -128,7 +133,7 @@ def _parser_error(exc: HttpError) -> HttpResponse:
 
 
 def _database_unavailable(exc: OperationalError | InterfaceError) -> HttpResponse:
-    log.warning("database_unavailable", exception=type(exc).__name__, sqlstate=getattr(exc.__cause__, "sqlstate", None))
+    log.warning("database_unavailable", **tracebacks.facts(exc.__cause__ or exc))
     return unavailable("The database cannot be reached; try again")
 
 
@@ -138,9 +143,16 @@ def _too_large() -> HttpResponse:
     return error_response(413, "The request body is too large", details, {"Connection": "close"})
 
 
-def _unhandled(exc: BaseException | None) -> HttpResponse:
-    log.error("unhandled_exception", exc_info=exc)
+def _internal_error(_exc: BaseException | None) -> HttpResponse:
     return error_response(500, "Something went wrong on our side; it has been logged")
+
+
+@receiver(got_request_exception)
+def _log_crash(**_: Any) -> None:  # noqa: ANN401 (whatever the signal sends)
+    """Django sends this once for each exception that nothing expects, from views and middleware, with DEBUG too."""
+    exc = sys.exc_info()[1]
+    if _answer_for(exc) is None:
+        log.error("unhandled_exception", exc_info=exc)
 
 
 ANSWERS: dict[type[BaseException], Callable[[Any], HttpResponse]] = {
@@ -164,6 +176,9 @@ ANSWERS: dict[type[BaseException], Callable[[Any], HttpResponse]] = {
 
 
 def _answer(_request: HttpRequest, exc: Any) -> HttpResponse:  # noqa: ANN401 (ninja: an exception, or its class)
+    """What nothing expects goes on to Django, which is told of it in one place."""
+    if _answer_for(exc) is None:
+        raise exc
     return to_response(exc)
 
 
@@ -202,7 +217,7 @@ def for_status(response: HttpResponseBase) -> HttpResponse:
     """Put an error that some library answered in its own words into the one shape, headers kept."""
     status = response.status_code if response.status_code in CODES else (400 if response.status_code < 500 else 500)  # noqa: PLR2004
     shaped = error_response(status, HTTPStatus(response.status_code).phrase)
-    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+    for name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
         if name in response:
             shaped[name] = response[name]
     return shaped

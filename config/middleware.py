@@ -1,9 +1,7 @@
 """What every request has in common: an id, a log line, a host, a bounded body, HTTP's own methods, a known length."""
 
 import hashlib
-import re
 import time
-import uuid
 from collections.abc import Callable, Iterable
 
 import structlog
@@ -12,14 +10,17 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from config import errors
+from authjwt.principal import Principal
+from config import correlation, errors, headers, metrics
+from config.postgresql import patience
 from config.rate_limit import Quota
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 log = structlog.get_logger("tasks_api.request")
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+ADMIN_SECONDS = 20.0
 PROBES = frozenset({"/livez", "/readyz", "/health"})
 
 
@@ -28,20 +29,18 @@ def request_line(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        offered = request.headers.get("X-Request-ID", "")
-        request_id = offered if REQUEST_ID.fullmatch(offered) else str(uuid.uuid4())
-        method = request.method
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        request_id = correlation.begin(request.headers.get("X-Request-ID", ""), request.headers.get("traceparent", ""))
+        method = request.method if request.method in METHODS else "_OTHER"  # the name that OpenTelemetry gives them
         response = get_response(request)
         response["X-Request-ID"] = request_id
+        principal: Principal | None = getattr(request, "auth", None)
         log.info(
             "request",
             method=method,
             route=_route(request),
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000, 2),
-            user=_user_digest(request),
+            user=principal and user_digest(principal.user_id),
         )
         return response
 
@@ -49,16 +48,31 @@ def request_line(get_response: GetResponse) -> GetResponse:
 
 
 def _route(request: HttpRequest) -> str | None:
-    """The pattern, never the path: ids are not for the log."""
+    """The pattern, never the path: ids are not for the log. None for a path that is no route's, and for files."""
     match = request.resolver_match
-    return f"/{match.route}" if match else None
+    return f"/{match.route}" if match and match.url_name != metrics.UNMATCHED else None
 
 
-def _user_digest(request: HttpRequest) -> str | None:
-    principal = getattr(request, "auth", None)
-    if principal is None:
-        return None
-    return hashlib.blake2b(principal.user_id.encode(), digest_size=8, key=settings.SECRET_KEY.encode()[:64]).hexdigest()
+def user_digest(user_id: str) -> str:
+    """The name of a user in the log: the same for all their requests, and nobody's without SECRET_KEY."""
+    return hashlib.blake2b(user_id.encode(), digest_size=8, key=settings.SECRET_KEY.encode()[:64]).hexdigest()
+
+
+def security_headers(get_response: GetResponse) -> GetResponse:
+    """Tell browsers what an answer is not for. Django's own middleware has some of these, and no CSP."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        for name, value in headers.EVERYWHERE.items():
+            response.headers.setdefault(name, value)
+        is_page = response.get("Content-Type", "").startswith("text/html")
+        if response.status_code != 304:  # noqa: PLR2004 (the page that the browser kept would take this for its own)
+            response.headers.setdefault("Content-Security-Policy", headers.PAGE if is_page else headers.NOTHING)
+        if is_page:  # the admin's, some of which Django says nothing of
+            response.headers.setdefault("Cache-Control", "no-store, private")
+        return response
+
+    return middleware
 
 
 def http_semantics(get_response: GetResponse) -> GetResponse:
@@ -74,6 +88,16 @@ def http_semantics(get_response: GetResponse) -> GetResponse:
         for name, value in _quota_headers(request):
             response[name] = value
         return response
+
+    return middleware
+
+
+def operators_patience(get_response: GetResponse) -> GetResponse:
+    """Let the admin wait for the database for longer than the API does, and not for ever."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        with patience.at_most(ADMIN_SECONDS):
+            return get_response(request)
 
     return middleware
 
@@ -113,7 +137,7 @@ def _shaped(response: HttpResponseBase, method: str | None) -> HttpResponseBase:
 def _measure(response: HttpResponse, method: str | None) -> None:
     if response.status_code == 204:  # noqa: PLR2004
         del response["Content-Type"]
-    else:
+    elif response.status_code != 304:  # noqa: PLR2004 (its length would be that of the answer it stands for)
         response["Content-Length"] = str(len(response.content))
     if method == "HEAD":
         response.content = b""

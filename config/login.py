@@ -1,0 +1,39 @@
+"""How operators sign in to the admin."""
+
+from functools import cache
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
+
+from config import address
+from config.rate_limit import RateLimit, RateLimited
+
+ATTEMPTS = "10 per 15 minutes"
+
+log = structlog.get_logger(__name__)
+
+
+@cache
+def _limit() -> RateLimit:
+    return RateLimit(ATTEMPTS, settings.REDIS_URL or "memory://")
+
+
+class LoginForm(AdminAuthenticationForm):
+    """Django's, with so many attempts at a name from an address: passwords are not to be tried out."""
+
+    def clean(self) -> dict[str, Any]:
+        """Check name and password. After too many attempts the right one is refused, too, without a look at it."""
+        client = address.client(self.request) if self.request else ""
+        try:
+            _limit().hit("login", f"{client} {self.cleaned_data.get('username')}".casefold())
+            return super().clean()
+        except RateLimited as exc:
+            log.warning("operator_login_limited")
+            minutes = -(-exc.quota.reset // 60)
+            raise ValidationError(f"Too many attempts. Try again in {minutes} minutes.", code="limited") from None
+        except ValidationError:
+            log.warning("operator_login_refused")
+            raise
