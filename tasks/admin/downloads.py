@@ -1,0 +1,33 @@
+"""Tasks as a file for a browser, sent as it is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+
+from tasks.export import Form, export, stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tasks.models import TaskQuerySet
+
+
+def download(request: HttpRequest, queryset: TaskQuerySet, form: Form) -> StreamingHttpResponse:
+    """Answer with a file of the queryset's tasks."""
+    chunks = export(stream(queryset), form)
+    return StreamingHttpResponse(
+        # Django would put together what an ASGI server is to stream.
+        _between_others(chunks) if isinstance(request, ASGIRequest) else chunks,
+        content_type=form.media_type,
+        headers={"Content-Disposition": f'attachment; filename="tasks-{timezone.now():%Y-%m-%d}.{form}"'},
+    )
+
+
+async def _between_others(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while chunk := await sync_to_async(lambda: next(chunks, b""))():
+        yield chunk
