@@ -36,7 +36,7 @@ def check_source(conf: AuthSettings) -> Iterator[CheckMessage]:
         hint = "Set BETTER_AUTH_SECRET (shared HS256 secret) or BETTER_AUTH_URL (JWT plugin of Better Auth)."
         yield Error("AUTHJWT: there is no source of keys: no token could be verified.", hint=hint, id="authjwt.E001")
     elif conf.effective_mode is None:
-        hint = "Set BETTER_AUTH_JWT_MODE to secret, jwks or both, or unset BETTER_AUTH_SECRET or BETTER_AUTH_URL."
+        hint = "Set BETTER_AUTH_JWT_MODE to secret, jwks or both, or unset BETTER_AUTH_SECRET(S) or BETTER_AUTH_URL."
         yield Error("AUTHJWT: both a secret and a URL are set, and no mode.", hint=hint, id="authjwt.E002")
 
 

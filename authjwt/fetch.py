@@ -47,6 +47,9 @@ class Document:
     age: int
     """Seconds it had been in some cache on the way (RFC 9111, section 5.1)."""
 
+    clock: float | None
+    """When the server says it made the response (`Date`), in seconds since 1970, to the second; None if it does not."""
+
 
 def fetch(url: str, *, deadline: float = DEADLINE, max_bytes: int = MAX_BYTES) -> Document:
     """Get a URL. Raises FetchFailed for everything but a complete response with status 200 in time."""
@@ -57,7 +60,7 @@ def fetch(url: str, *, deadline: float = DEADLINE, max_bytes: int = MAX_BYTES) -
             watchdog.daemon = True
             watchdog.start()
             try:
-                body, age = _get(connection, url, max_bytes)
+                body, headers = _get(connection, url, max_bytes)
             finally:
                 watchdog.cancel()
     except (OSError, http.client.HTTPException, ValueError) as exc:
@@ -67,7 +70,7 @@ def fetch(url: str, *, deadline: float = DEADLINE, max_bytes: int = MAX_BYTES) -
     if seconds >= deadline:  # the watchdog may have cut the body short
         why = "no answer in time"
         raise FetchFailed(why)
-    return Document(body, seconds, age)
+    return Document(body, seconds, _whole_seconds(headers.get("Age", "")) or 0, _moment(headers.get("Date", "")))
 
 
 class _Connection(http.client.HTTPConnection):
@@ -105,7 +108,7 @@ def _connection(url: str, deadline: float) -> _Connection:
     return _Connection(parts.hostname, parts.port, deadline, tls)
 
 
-def _get(connection: _Connection, url: str, max_bytes: int) -> tuple[bytes, int]:
+def _get(connection: _Connection, url: str, max_bytes: int) -> tuple[bytes, Message]:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request("GET", target, headers=_HEADERS)
@@ -119,7 +122,7 @@ def _get(connection: _Connection, url: str, max_bytes: int) -> tuple[bytes, int]
         raise FetchFailed(why, status=response.status)
     if response.length:  # http.client reports a short body only when asked for all of it
         raise http.client.IncompleteRead(body, response.length)
-    return body, _whole_seconds(response.headers.get("Age", "")) or 0
+    return body, response.headers
 
 
 def _retry_after(headers: Message) -> float | None:
@@ -129,8 +132,13 @@ def _retry_after(headers: Message) -> float | None:
     seconds = _whole_seconds(value)
     if seconds is not None:
         return seconds
+    moment = _moment(value)
+    return None if moment is None else moment - time.time()
+
+
+def _moment(value: str) -> float | None:
     try:
-        return parsedate_to_datetime(value).timestamp() - time.time()
+        return parsedate_to_datetime(value).timestamp()
     except (ValueError, OverflowError):
         return None
 

@@ -37,3 +37,11 @@ def delete_task(user_id: str, task_id: UUID) -> None:
     """Delete one of the user's tasks for good."""
     if not Task.objects.owned_by(user_id).filter(id=task_id).remove():
         raise Task.DoesNotExist
+
+
+def erase_user(user_id: str, using: str | None = None) -> int:
+    """Delete all that is kept of a user, also what is written meanwhile, and return how many tasks that were."""
+    erased = 0
+    while count := Task.objects.using(using).owned_by(user_id).remove():
+        erased += count
+    return erased

@@ -43,6 +43,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("token", help="the token; - reads it from standard input")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's signature)
         """Print the explanation."""
@@ -51,35 +52,64 @@ class Command(BaseCommand):
             if options["token"] == "-"  # noqa: S105 (standard input, no password)
             else options["token"]
         ).strip()
+        notes = []
         if unverified_token[:7].lower() == "bearer ":
-            self.stdout.write('Note: "Bearer " is the scheme of the header, no part of the token; left out.')
+            notes = ['Note: "Bearer " is the scheme of the header, no part of the token; left out.']
             unverified_token = unverified_token[7:].strip()
         verifier = current_verifier()
-        for line in _facts(unverified_token, verifier.rules):
-            self.stdout.write(line)
         findings = list(verifier.explain(unverified_token))
-        for finding in findings:
-            self._report(finding)
-        self._conclude(findings[-1].problem)
+        if options["json"]:
+            self.stdout.write(json.dumps(_report(findings)))
+        else:
+            self._print([*notes, *_facts(unverified_token, verifier.rules)], findings)
+        _conclude(findings[-1].problem)
 
-    def _report(self, finding: Finding) -> None:
+    def _print(self, facts: list[str], findings: list[Finding]) -> None:
+        for line in facts:
+            self.stdout.write(line)
+        for finding in findings:
+            self._print_finding(finding)
+        problem = findings[-1].problem
+        closing = _advice(problem) if problem else "The token is accepted."
+        if closing:
+            self.stdout.write(closing)
+
+    def _print_finding(self, finding: Finding) -> None:
         if finding.problem is None:
             self.stdout.write(self.style.SUCCESS("  ok    ") + finding.rule)
-        elif isinstance(finding.problem, InvalidToken):
-            self.stdout.write(self.style.ERROR("  FAIL  ") + f"{finding.rule}: {finding.problem.description}")
         else:
-            self.stdout.write(self.style.WARNING("  ?     ") + f"{finding.rule}: {finding.problem}")
+            known = isinstance(finding.problem, InvalidToken)
+            mark = self.style.ERROR("  FAIL  ") if known else self.style.WARNING("  ?     ")
+            self.stdout.write(f"{mark}{finding.rule}: {_sentence(finding.problem)}")
 
-    def _conclude(self, problem: InvalidToken | KeysUnavailable | None) -> None:
-        if problem is None:
-            self.stdout.write("The token is accepted.")
-            return
-        if isinstance(problem, KeysUnavailable):
-            msg = "It cannot be known: the keys are out of reach (a request would get 503). See manage.py check_auth."
-            raise CommandError(msg)
-        advice = _ADVICE.get(problem.reason)
-        if advice:
-            self.stdout.write(advice)
+
+def _advice(problem: InvalidToken | KeysUnavailable | None) -> str | None:
+    return _ADVICE.get(problem.reason) if isinstance(problem, InvalidToken) else None
+
+
+def _sentence(problem: InvalidToken | KeysUnavailable) -> str:
+    return problem.description if isinstance(problem, InvalidToken) else str(problem)
+
+
+def _report(findings: list[Finding]) -> dict[str, Any]:
+    problem = findings[-1].problem
+    return {
+        "accepted": None if isinstance(problem, KeysUnavailable) else problem is None,
+        "reason": problem.reason if isinstance(problem, InvalidToken) else None,
+        "advice": _advice(problem),
+        "checks": [
+            {"rule": finding.rule, "problem": _sentence(finding.problem) if finding.problem else None}
+            for finding in findings
+        ],
+    }
+
+
+def _conclude(problem: InvalidToken | KeysUnavailable | None) -> None:
+    """Raise CommandError, which makes the exit code 1, unless the token is accepted."""
+    if isinstance(problem, KeysUnavailable):
+        msg = "It cannot be known: the keys are out of reach (a request would get 503). See manage.py check_auth."
+        raise CommandError(msg)
+    if problem is not None:
         msg = f"The token is refused (401): {problem.description}"
         raise CommandError(msg)
 

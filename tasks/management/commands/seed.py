@@ -1,17 +1,16 @@
 """`manage.py seed --users N --tasks M`: realistic tasks in bulk."""
 
 import random
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connections, transaction
-from tqdm import tqdm
 from uuid6 import uuid7
 
+from tasks.management.operators import OperatorCommand, progress
 from tasks.models import WIRE_FIELDS, Row, Task
 
 YEAR_SECONDS = 365 * 24 * 3600
@@ -35,20 +34,23 @@ THINGS = (
 NOTES = ("", "", "", " before Friday", " (urgent!)", " – see the list", " 🚲", " … and bring a bag")  # noqa: RUF001 (as people write)
 
 
-class Command(BaseCommand):
-    help = "Insert M realistic tasks for each of N users, named seed-1 to seed-N, over the operators' connection."
+class Command(OperatorCommand):
+    help = (
+        "Insert M realistic tasks for each of N users, named seed-1 to seed-N. The same --random-seed gives the same "
+        "texts, in the same order, of which the same are done; ids and times are new each time."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--users", type=int, required=True, metavar="N", help="number of users")
         parser.add_argument("--tasks", type=int, required=True, metavar="M", help="number of tasks of each user")
-        parser.add_argument("--random-seed", type=int, help="repeats the texts of an earlier run")
+        parser.add_argument("--random-seed", type=int, metavar="S", help="repeats an earlier run")
 
     def handle(self, *, users: int, tasks: int, random_seed: int | None, **_options: Any) -> None:  # noqa: ANN401 (Django's)
         if users < 1 or tasks < 1:
-            raise CommandError("--users and --tasks are positive numbers")
+            raise CommandError("--users and --tasks are positive numbers", returncode=2)
         started = time.monotonic()
         rows = _rows(users, tasks, random.Random(random_seed))  # noqa: S311 (nothing to guess here)
-        _copy(tqdm(rows, total=users * tasks, unit="rows", unit_scale=True, disable=not sys.stderr.isatty()))
+        _copy(progress(rows, total=users * tasks))
         seconds = time.monotonic() - started
         self.stdout.write(f"{users * tasks} rows in {seconds:.1f} s ({users * tasks / seconds:.0f} rows/s)")
 
@@ -74,11 +76,18 @@ def _rows(users: int, tasks: int, dice: random.Random) -> Iterator[Row]:
 
 
 def _copy(rows: Iterable[Row]) -> None:
-    """Send rows by COPY: all of them, or none."""
+    """Send rows by COPY, all of them or none; aside first, because row-level security does not take a COPY.
+
+    The planner gets to know them at once, not when autovacuum comes by.
+    """
     connection = connections["operator"]
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(name) for name in WIRE_FIELDS)
-    statement = f"COPY {quote(Task._meta.db_table)} ({columns}) FROM STDIN"
-    with transaction.atomic("operator"), connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row([row[name] for name in WIRE_FIELDS])
+    table, columns = quote(Task._meta.db_table), ", ".join(quote(name) for name in WIRE_FIELDS)
+    with transaction.atomic("operator"), connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE seeded (LIKE {table})")
+        with cursor.copy(f"COPY seeded ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row([row[name] for name in WIRE_FIELDS])
+        cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM seeded")
+        cursor.execute("DROP TABLE seeded")
+        cursor.execute(f"ANALYZE {table}")
