@@ -9,18 +9,20 @@ BIN := .venv/bin
 # Node's tools check the document; without Node those tests say that they were skipped.
 NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null && echo yes)
 # Every variable blank, so that neither .env nor the shell has a say, and then those of the example.
-PRODUCTION := env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) $$(grep -v '^\#' production.env.example)
+# Its SECRET_KEY is a placeholder, which the checks refuse.
+PRODUCTION = env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) \
+	$$(grep -v '^\#' production.env.example) SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
-.PHONY: help run test check fix openapi lock clean
+.PHONY: help run test check audit fix openapi screenshots lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: .venv/runtime .env ## Serve on 127.0.0.1:$PORT with an embedded PostgreSQL and demo tasks
 	@exec $(BIN)/python manage.py serve
 
-test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Run the whole suite on a real PostgreSQL
-	$(BIN)/python -m pytest $(TEST)
+test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) tests/debian/packages/.installed ## Run the whole suite on a real PostgreSQL
+	$(BIN)/python -m pytest $(or $(TEST),-n 2 --dist loadfile)
 
 check: .venv/dev ## Run every static check; writes nothing
 	$(BIN)/ruff check .
@@ -31,12 +33,18 @@ check: .venv/dev ## Run every static check; writes nothing
 	$(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(PRODUCTION) DATABASE_URL= DATABASE_URL_UNPOOLED= $(BIN)/python manage.py makemigrations --check --dry-run
 
+audit: .venv/dev ## Look up known vulnerabilities of the locked dependencies (needs the network)
+	$(BIN)/uv tool run pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
 fix: .venv/dev ## Format, and fix what can be fixed; the only target that edits files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 openapi: .venv/dev ## Write openapi.json
 	$(PRODUCTION) $(BIN)/python manage.py export_openapi > openapi.json
+
+screenshots: .venv/dev ## Write docs/images (needs Chromium)
+	$(BIN)/python -m pytest -q tests/browser/screenshots.py
 
 lock: .venv/dev ## Resolve pyproject.toml into the two locks
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
@@ -45,7 +53,7 @@ lock: .venv/dev ## Resolve pyproject.toml into the two locks
 		--no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
 
 clean: ## Remove the environment and the embedded database
-	rm -rf .venv .postgres tests/npm/node_modules
+	rm -rf .venv .postgres .static tests/npm/node_modules tests/debian/packages*
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -65,3 +73,7 @@ clean: ## Remove the environment and the embedded database
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
 	@npm ci --prefix tests/npm --silent --ignore-scripts && touch $@ || { \
 		echo "npm could not install tests/npm: the tests that need it are skipped" >&2; test -z "$$CI"; }
+
+tests/debian/packages/.installed: tests/debian/install
+	@tests/debian/install && touch $@ || { \
+		echo "not all programs of tests/debian are here: the tests that need them are skipped" >&2; test -z "$$CI"; }

@@ -10,29 +10,22 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-import dj_database_url
 import limits
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from limits.storage import RedisStorage
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from redis import RedisError
 
 from authjwt.better_auth import split_http_url
+from config import databases
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+REDIS_URL = r"rediss?://[^/?\s]*(/\d*)?(\?\S*)?|unix://\S+"
 
 
 def _comma_list(value: object) -> object:
     if isinstance(value, str):
         return tuple(item.strip() for item in value.split(",") if item.strip())
-    return value
-
-
-def _postgresql_url(value: str) -> str:
-    try:
-        engine = dj_database_url.parse(value)["ENGINE"]
-    except ValueError:
-        engine = None
-    if engine != "django.db.backends.postgresql":
-        raise ValueError("must be a PostgreSQL URL: postgresql://user:password@host/database")
     return value
 
 
@@ -57,9 +50,18 @@ def _rate(value: str) -> str:
 
 
 def _redis_url(value: str) -> str:
-    if not re.fullmatch(r"(rediss?|unix)://\S+", value):
+    try:
+        usable = bool(re.fullmatch(REDIS_URL, value)) and _takes_options(RedisStorage(value))
+    except (ValueError, TypeError, RedisError):
+        usable = False
+    if not usable:
         raise ValueError("must be a Redis URL: redis://host:6379/0")
     return value
+
+
+def _takes_options(storage: RedisStorage) -> bool:
+    """Whether a connection can be made, without connecting: which is when options are looked at."""
+    return bool(storage.storage.connection_pool.make_connection())
 
 
 def _host(value: str) -> str:
@@ -69,7 +71,7 @@ def _host(value: str) -> str:
 
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
-PostgreSQLURL = Annotated[str, AfterValidator(_postgresql_url)]
+PostgreSQLURL = Annotated[str, AfterValidator(databases.check_url)]
 Origin = Annotated[str, AfterValidator(_http_origin)]
 Host = Annotated[str, AfterValidator(_host)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]
@@ -90,6 +92,12 @@ class Environment(BaseSettings):
         default=None,
         description="direct URL of the owner role: migrations and operators' work (admin, commands) use it",
     )
+    postgres_url: PostgreSQLURL | None = Field(
+        default=None, description="older integrations' name of `DATABASE_URL`, taken when that is unset"
+    )
+    postgres_url_non_pooling: PostgreSQLURL | None = Field(
+        default=None, description="older integrations' name of `DATABASE_URL_UNPOOLED`, taken when that is unset"
+    )
     better_auth_secret: str | None = Field(
         default=None, description="HS256 secret shared with the issuer of the tokens, at least 32 bytes"
     )
@@ -109,6 +117,11 @@ class Environment(BaseSettings):
         default=("http://localhost:3000",), description="origins of the front ends (comma list)"
     )
     secret_key: str = Field(min_length=1, description="Django's signing key (sessions of the admin), long and random")
+    operator_username: str | None = Field(
+        default=None, description="name of the admin's first account, which `manage.py create_operator` makes"
+    )
+    operator_password: SecretStr | None = Field(default=None, description="its password, at least 12 characters")
+    operator_email: str | None = Field(default=None, description="its e-mail address, if it should have one")
     debug: bool = Field(default=False, description="Django's debug mode, never in production")
     allowed_hosts: Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_comma_list)] = Field(
         default=("localhost", "127.0.0.1"), description="host names the service answers to (comma list)"
@@ -120,8 +133,18 @@ class Environment(BaseSettings):
     redis_url: RedisURL | None = Field(
         default=None, description="shared counters of the rate limit for several processes or machines"
     )
+    trusted_proxy_hops: int = Field(
+        default=0,
+        ge=0,
+        description="proxies in front that add to `X-Forwarded-For`: the client's address is that many from its right",
+    )
     max_body_bytes: int = Field(
         default=65536, ge=1024, description="larger request bodies are refused with 413 before they are read"
+    )
+    client_timeout: float = Field(
+        default=10,
+        gt=0,
+        description="seconds a client has to send a request; one that takes nothing of its answer has three times that",
     )
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(str.upper)] = Field(
         default="INFO", description="least level that is logged"
@@ -134,12 +157,19 @@ class Environment(BaseSettings):
     web_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="worker processes; default: one per core"
     )
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="port of `/metrics`, on all interfaces; off when unset"
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _blank_is_unset(cls, values: dict[str, object]) -> dict[str, object]:
+    def _given(cls, values: dict[str, object]) -> dict[str, object]:
         """Compose files and CI pass empty strings for what is not set; only an empty RATE_LIMIT says something."""
-        return {name: value for name, value in values.items() if name == "rate_limit" or value != ""}
+        given = {name: value for name, value in values.items() if name == "rate_limit" or value != ""}
+        older = {"database_url": "postgres_url", "database_url_unpooled": "postgres_url_non_pooling"}
+        if not older.keys() & given.keys():  # a pair: one database is not to be mixed with another
+            return {new: given[old] for new, old in older.items() if old in given} | given
+        return {name: value for name, value in given.items() if name not in older.values()}
 
 
 def read() -> Environment:

@@ -1,12 +1,9 @@
 """Django's settings, all of them from the typed environment."""
 
-from typing import Any
-
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from authjwt import conf as authjwt_conf
-from config import environment, logging
+from config import databases, environment, logging
 
 ENVIRONMENT = environment.read()
 
@@ -14,8 +11,10 @@ SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 MAX_BODY_BYTES = ENVIRONMENT.max_body_bytes
+CLIENT_TIMEOUT = ENVIRONMENT.client_timeout
 RATE_LIMIT = ENVIRONMENT.rate_limit
 REDIS_URL = ENVIRONMENT.redis_url
+TRUSTED_PROXY_HOPS = ENVIRONMENT.trusted_proxy_hops
 
 # Reachable under a name of its own means deployed, and deployed means behind TLS.
 DEPLOYED = not DEBUG and not set(ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}
@@ -31,29 +30,36 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",  # 1,000,000 rather than 1000000
     "django.contrib.staticfiles",
 ]
 
 MIDDLEWARE = [
-    "config.middleware.request_line",
+    *(["config.metrics.requests"] if ENVIRONMENT.metrics_port else []),
+    # Outermost, so that no answer goes without what they add.
+    "config.middleware.security_headers",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.middleware.request_line",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.http_semantics",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.static.Middleware",
     "config.middleware.admission",
+    "config.middleware.operators_patience",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
+LOGIN_REDIRECT_URL = "admin:index"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "config.formats"
 
 TEMPLATES = [
     {
@@ -70,24 +76,7 @@ TEMPLATES = [
 ]
 
 
-def database(url: str | None) -> dict[str, Any]:
-    """Connection settings of a URL; of the embedded PostgreSQL, whose address is only known once it runs, without."""
-    parsed: dict[str, Any] = dict(dj_database_url.parse(url)) if url else {"NAME": "tasks", "EMBEDDED": True}
-    parsed["OPTIONS"] = {"connect_timeout": 3, "application_name": "tasks-api"} | parsed.get("OPTIONS", {})
-    return parsed | {
-        "ENGINE": "config.postgresql",
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-        "DISABLE_SERVER_SIDE_CURSORS": True,  # a pooler in transaction mode forgets them between statements
-    }
-
-
-# `default` serves the API; `operator` is the connection of migrations, the admin and the commands (config.routers).
-DATABASES = {
-    "default": database(ENVIRONMENT.database_url),
-    "operator": database(ENVIRONMENT.database_url_unpooled or ENVIRONMENT.database_url)
-    | {"TEST": {"MIRROR": "default"}},
-}
+DATABASES = databases.connections(ENVIRONMENT.database_url, ENVIRONMENT.database_url_unpooled)
 DATABASE_ROUTERS = ["config.routers.OperatorRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -118,19 +107,29 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 STATIC_URL = "/static/"
-WHITENOISE_USE_FINDERS = True  # serves the admin and Swagger UI without a collectstatic step
+# `manage.py collectstatic` fills this folder with compressed files of hashed names, which are cached for good; an
+# image is built with it. Without, files are served as they lie in their packages, and cached for a minute.
+STATIC_ROOT = environment.BASE_DIR / ".static"
+STORAGES = {"staticfiles": {"BACKEND": "config.static.Storage"}}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000  # sent over TLS only
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DEPLOYED else None
+# Operators' cookies. `__Host-`: browsers take them from this host only, over TLS only, and send them to no other.
+_PREFIX = "__Host-" if DEPLOYED else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_PREFIX}sessionid", f"{_PREFIX}csrftoken"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DEPLOYED
-X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 8 * 3600  # a working day, and not beyond the end of the browser
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 # A redirect would answer a token that was already sent in the clear: the proxy that ends TLS refuses plain HTTP.
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
 

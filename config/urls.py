@@ -5,15 +5,22 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
-from config import errors
+from config import dashboard, errors, metrics
 from config.api import api
+from config.login import LoginForm
+
+# No AdminSite of our own: Django would import it with the apps, before the servers have prepared config.metrics.
+admin.site.login_form = LoginForm
+admin.site.site_header = admin.site.site_title = "Tasks API"
+admin.site.index_title = "Operators' desk"
 
 urlpatterns = [
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.admin_view(dashboard.index)),
     path("admin/", admin.site.urls),
     path("", api.urls),
     # Last: with DEBUG, Django would answer an unknown path with a page of its own.
-    re_path("", csrf_exempt(errors.not_found)),
+    re_path("", csrf_exempt(errors.not_found), name=metrics.UNMATCHED),
 ]
 
 handler400 = errors.bad_request
