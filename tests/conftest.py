@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from django.db import connections
+from pytest_django import DjangoDbBlocker
 
 from config.health import probe
+from config.postgresql import roles
 from tests import live
 from tests.client import InProcess, Live, Transport, User
+from tests.environment import API_PASSWORD, API_ROLE
 
 pytest.register_assert_rewrite("tests.shapes")
 
@@ -29,10 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
-    """A database of this run's own, so that two runs at once do not drop each other's."""
+def django_db_modify_db_settings(django_db_blocker: DjangoDbBlocker) -> None:
+    """A database of this run's own, so that two runs at once do not drop each other's, and the API's role."""
     for parameters in connections.settings.values():
         parameters["TEST"]["NAME"] = f"test_tasks_{os.getpid()}"
+    with django_db_blocker.unblock():
+        roles.prepare_api(connections["operator"], API_ROLE, API_PASSWORD)
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Any
 
-from django.db import connection
+from django.db import connections
 
 START_SECONDS = 20
 STOP_SECONDS = 30
@@ -18,33 +21,67 @@ ROOT = Path(__file__).resolve().parent.parent
 
 COMMANDS = {
     "gunicorn": ["gunicorn", "-c", "python:config.gunicorn", "-b", "fd://{fd}", "config.wsgi"],
-    "uvicorn": ["uvicorn", "--fd", "{fd}", "--no-access-log", "config.asgi:application"],
+    "uvicorn": ["uvicorn", "--fd", "{fd}", "config.asgi:application"],
 }
 
 
-def test_database_url() -> str:
-    """The URL of the database that pytest-django made."""
-    at = connection.settings_dict
+def database_urls() -> dict[str, str]:
+    """Both URLs of the database that pytest-django made, by the name of their variable."""
+    variables = {"DATABASE_URL": "default", "DATABASE_URL_UNPOOLED": "operator"}
+    return {variable: _url(connections[alias].settings_dict) for variable, alias in variables.items()}
+
+
+def _url(at: Mapping[str, Any]) -> str:
     assert at["NAME"].startswith("test_"), "mark the test with django_db: without it there is no test database"
     return f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server that runs, at `base_url`."""
+
+    base_url: str
+    process: subprocess.Popen[bytes]
+
+
 @contextmanager
-def serve(server: str, env: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Start `gunicorn` or `uvicorn` on a free port with the tests' environment and `env`; yield the base URL."""
+def serve(
+    server: str, env: Mapping[str, str] = MappingProxyType({}), *, log: IO[bytes] | None = None, root: Path = ROOT
+) -> Iterator[str]:
+    """Start `gunicorn` or `uvicorn` on a free port with the tests' environment and `env`; yield the base URL.
+
+    What it writes goes to `log`, or where the tests' own output goes. Its code is at `root`.
+    """
+    with start(server, env, log=log, root=root) as started:
+        yield started.base_url
+
+
+@contextmanager
+def start(
+    server: str,
+    env: Mapping[str, str] = MappingProxyType({}),
+    options: Sequence[str] = (),
+    *,
+    log: IO[bytes] | None = None,
+    root: Path = ROOT,
+) -> Iterator[Server]:
+    """The same, with more of its own options, for those who want the process."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         # Uvicorn takes an inherited socket for a Unix one and leaves Nagle's algorithm on: 40 ms an answer.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        command = [part.format(fd=listener.fileno()) for part in COMMANDS[server]]
         process = subprocess.Popen(
-            [sys.executable, "-m", *(part.format(fd=listener.fileno()) for part in COMMANDS[server])],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": test_database_url(), **(env or {})},
+            [sys.executable, "-m", *command, *options],
+            cwd=root,
+            env={**os.environ, **({} if "DATABASE_URL" in env else database_urls()), **env},
             pass_fds=[listener.fileno()],
+            stdout=log,
+            stderr=log,
         )
     try:
         _wait_until_alive(server, base_url, process)
-        yield base_url
+        yield Server(base_url, process)
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)

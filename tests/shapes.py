@@ -37,3 +37,13 @@ def assert_error(answer: Answer, status: int, *mentioned: str) -> None:
         assert all(isinstance(line, str) for line in error["details"])
     for text in mentioned:
         assert any(text in line for line in error["details"]), error
+
+
+def assert_nothing_inline(page: str) -> None:
+    """No script, style or handler that our Content-Security-Policy would stop."""
+    tags = re.findall(r"<[a-z][^>]*>", page)
+    assert any(tag.startswith("<script") for tag in tags)
+    for tag in tags:
+        assert not tag.startswith("<script") or " src=" in tag or 'type="application/json"' in tag, tag
+        assert not tag.startswith("<style"), tag
+        assert not re.search(r"""\s(style|on[a-z]+)\s*=|=\s*["']?\s*javascript:""", tag), tag

@@ -41,7 +41,7 @@ def _comparable(answer: str) -> object:
     return json.loads(TIME.sub("TIME", UUID.sub("UUID", answer)))
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(databases=["default", "operator"])
 def test_tour_gives_the_answers_it_shows(gunicorn: Live, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")

@@ -8,10 +8,14 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 from tests import live
@@ -19,7 +23,7 @@ from tests.client import Live, User
 from tests.shapes import assert_error
 from tests.tokens import token
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases=["default", "operator"])
 JSON = {"Content-Type": "application/json"}
 
 
@@ -83,7 +87,7 @@ def _serve(**env: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "manage.py", "serve"],
         cwd=live.ROOT,
-        env={**os.environ, "DATABASE_URL": live.test_database_url(), "WEB_CONCURRENCY": "1", **env},
+        env={**os.environ, **live.database_urls(), "WEB_CONCURRENCY": "1", **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -129,7 +133,7 @@ def test_serve_names_the_port_that_is_taken() -> None:
         done = subprocess.run(
             [sys.executable, "manage.py", "serve"],
             cwd=live.ROOT,
-            env={**os.environ, "DATABASE_URL": live.test_database_url(), "PORT": port},
+            env={**os.environ, **live.database_urls(), "PORT": port},
             capture_output=True,
             text=True,
             check=False,
@@ -160,6 +164,8 @@ def _post(body: bytes, *headers: str) -> bytes:
 
 AUTHORIZATION = f"Authorization: Bearer {token('alice-raw')}"
 CHUNKED = "Transfer-Encoding: chunked"
+HEAD = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+HEAD_TOO_LARGE = "REQUEST_HEADER_FIELDS_TOO_LARGE"
 
 
 @pytest.mark.parametrize(
@@ -168,28 +174,56 @@ CHUNKED = "Transfer-Encoding: chunked"
         pytest.param(b"NONSENSE\r\n\r\n", id="no HTTP"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX\x00: a\r\n\r\n", id="NUL in a name"),
         pytest.param(_post(b"", "Content-Length: x"), id="bad length"),
+        pytest.param(_post(b"0\r\n\r\n", "Transfer-Encoding:\r\n chunked"), id="folded"),
     ],
 )
 def test_what_is_no_request_is_refused_in_our_shape(server: Live, sent: bytes) -> None:
     head, _, body = _raw(server, sent).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"application/json" in head
-    assert b"X-Request-ID" in head
+    for name in (b"X-Request-ID", b"Content-Security-Policy", b"X-Frame-Options", b"X-Content-Type-Options"):
+        assert name in head
     assert set(json.loads(body)) == {"error", "message"}
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "status", "code"),
     [
-        pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", id="long URL"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100_000 + b"\r\n\r\n", id="long header"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 500 + b"\r\n", id="many headers"),
+        pytest.param(b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", 414, "URI_TOO_LONG", id="long URL"),
+        pytest.param(b"GET /" + b"a" * 200_000, 414, "URI_TOO_LONG", id="endless URL"),
+        pytest.param(HEAD + b"X: " + b"a" * 100_000 + b"\r\n\r\n", 431, HEAD_TOO_LARGE, id="long header"),
+        pytest.param(HEAD + b"X: " + b"a" * 200_000, 431, HEAD_TOO_LARGE, id="endless header"),
+        pytest.param(HEAD + b"X: a\r\n" * 101 + b"\r\n", 431, HEAD_TOO_LARGE, id="many headers"),
+        pytest.param(HEAD + b"X: a\r\n" * 5000, 431, HEAD_TOO_LARGE, id="headers without end"),
     ],
 )
-def test_gunicorn_refuses_floods_in_our_shape(gunicorn: Live, sent: bytes) -> None:
-    head, _, body = _raw(gunicorn, sent).partition(b"\r\n\r\n")
+def test_floods_are_refused_in_our_shape(server: Live, sent: bytes, status: int, code: str) -> None:
+    head, _, body = _raw(server, sent).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"application/json" in head
-    assert set(json.loads(body)) == {"error", "message"}
+    assert json.loads(body)["error"] == code
+
+
+def test_expectation_of_a_body_that_is_too_large_is_refused_at_once(server: Live) -> None:
+    """Without a `100 Continue`, after which the client would send it all."""
+    answer = _raw(server, _post(b"", AUTHORIZATION, "Content-Length: 100000", "Expect: 100-continue"))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_expectation_of_a_body_is_met(server: Live) -> None:
+    with socket.create_connection(("127.0.0.1", httpx.URL(server.base_url).port or 0), timeout=10) as connection:
+        authorization = f"Authorization: Bearer {token('alice-told')}"
+        connection.sendall(_post(b"", authorization, "Content-Length: 16", "Expect: 100-continue"))
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b'{"text": "told"}')
+        assert connection.recv(1000).startswith(b"HTTP/1.1 201 ")
+
+
+def test_body_in_chunks_that_breaks_off_creates_nothing(server: Live) -> None:
+    user = User(server, f"alice-{uuid.uuid4()}")
+    authorization = f"Authorization: Bearer {token(user.sub or '')}"
+    _raw(server, _post(b'd\r\n{"text":"pp"}\r\n', authorization, CHUNKED), then_end=True)
+    assert user.get("/tasks").json["count"] == 0
 
 
 @pytest.mark.parametrize(
@@ -201,10 +235,12 @@ def test_gunicorn_refuses_floods_in_our_shape(gunicorn: Live, sent: bytes) -> No
     ],
 )
 def test_gunicorn_refuses_a_body_that_breaks_off_and_closes(gunicorn: Live, sent: bytes) -> None:
+    alice = User(gunicorn, "alice-raw")
+    before = alice.get("/tasks").json["count"]
     answers = _raw(gunicorn, sent, then_end=True)
     assert answers.startswith(b"HTTP/1.1 400 ")
     assert b"Connection: close" in answers
-    assert User(gunicorn, "alice-raw").get("/tasks").json["count"] == 0
+    assert alice.get("/tasks").json["count"] == before
 
 
 def test_pipelined_requests_are_all_answered(server: Live) -> None:
@@ -234,3 +270,65 @@ def _flood(connection: socket.socket) -> None:
 def test_token_that_is_too_large_is_refused_with_401(server: Live) -> None:
     headers = {"Authorization": "Bearer " + "a" * 20_000}
     assert_error(User(server, None).get("/tasks", headers=headers), 401)
+
+
+@pytest.mark.parametrize(
+    "believed",
+    [
+        pytest.param("X-Forwarded-Proto: https\r\nX-Forwarded-SSL: off", id="schemes that contradict each other"),
+        pytest.param("SCRIPT_NAME: /elsewhere", id="a place in a larger site"),
+    ],
+)
+def test_nobody_is_believed_for_connecting_from_this_machine(server: Live, believed: str) -> None:
+    assert _raw(server, HEAD + believed.encode() + b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_request_whose_client_left_has_its_line(server: Live) -> None:
+    """It waits for a lock, so that its client has surely left before it is answered."""
+    request_id = str(uuid.uuid4())
+    lines = _lines_of_one_who_leaves(server.name, request_id)
+    assert [(line["event"], line["status"]) for line in lines if line.get("request_id") == request_id] == [
+        ("request", 200)
+    ]
+
+
+def _lines_of_one_who_leaves(name: str, request_id: str) -> list[dict[str, Any]]:
+    with tempfile.TemporaryFile() as log:
+        env = {"WEB_CONCURRENCY": "1", "LOG_FORMAT": "json"}
+        with (
+            live.serve(name, env, log=log) as base_url,
+            contextlib.closing(Live(name, base_url)) as transport,
+            psycopg.connect(live.database_urls()["DATABASE_URL_UNPOOLED"]) as other,
+        ):
+            path = f"/tasks/{User(transport, 'alice-raw').task()['id']}"
+            other.execute("select from tasks_task where id = %s for update", [path.rpartition("/")[2]])
+            with socket.create_connection(("127.0.0.1", httpx.URL(base_url).port or 0)) as leaving:
+                patch = _post(
+                    b'{"completed": true}', AUTHORIZATION, "Content-Length: 19", f"X-Request-ID: {request_id}"
+                )
+                leaving.sendall(patch.replace(b"POST /tasks", f"PATCH {path}".encode(), 1))
+                time.sleep(0.3)
+            time.sleep(0.2)
+            other.commit()
+            time.sleep(0.2)
+        log.seek(0)
+        return [json.loads(line) for line in log if line.startswith(b"{")]
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_wish_for_another_protocol_is_ignored(server: Live, protocol: str) -> None:
+    wish = ("Connection: Upgrade, HTTP2-Settings", f"Upgrade: {protocol}", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    wishing = _post(b'{"text": "wish"}', AUTHORIZATION, "Content-Length: 16", *wish)
+    answers = _raw(server, wishing * 3 + HEAD + b"\r\n")
+    assert answers.count(b"HTTP/1.1 201 ") == 3
+    assert answers.count(b"HTTP/1.1 200 ") == 1
+
+
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+def test_what_is_no_request_has_one_line(name: str) -> None:
+    with tempfile.TemporaryFile() as log:
+        with live.serve(name, {"WEB_CONCURRENCY": "1", "LOG_FORMAT": "json"}, log=log) as base_url:
+            assert _raw(Live(name, base_url), b"NONSENSE\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        log.seek(0)
+        warnings = [json.loads(line)["event"] for line in log if b'"level": "warning"' in line]
+    assert warnings == ["refused_by_server"]

@@ -171,6 +171,22 @@ def test_explain_token_says_what_is_expected(issuer: JWKSServer) -> None:
     assert "BETTER_AUTH_AUDIENCE" in printed
 
 
+@override_settings(AUTHJWT=SECRET_MODE)
+def test_explain_token_reports_as_json() -> None:
+    good = json.loads(run("explain_token", token("HS256"), "--json"))
+    assert (good["accepted"], good["reason"], good["advice"]) == (True, None, None)
+    assert all(check["problem"] is None for check in good["checks"])
+    bad = json.loads(run_failing("explain_token", token("HS256", payload={"exp": 1}), "--json")[0])
+    assert (bad["accepted"], bad["reason"]) == (False, "expired")
+    assert bad["checks"][-1]["problem"] == "the token has expired"
+    assert "new token" in bad["advice"]
+
+
+@override_settings(AUTHJWT=settings_for("jwks", JWKS_URL))
+def test_explain_token_reports_as_json_that_it_cannot_know() -> None:
+    assert json.loads(run_failing("explain_token", token("EdDSA"), "--json")[0])["accepted"] is None
+
+
 # check_auth
 
 

@@ -99,6 +99,27 @@ def test_making_a_verifier_fetches_nothing(issuer: JWKSServer, verifier: Verifie
     assert issuer.hits == 0
 
 
+def test_reading_is_told_without_a_fetch(issuer: JWKSServer, clock: Clock) -> None:
+    keys = JWKSKeys(issuer.url, clock=clock)
+    assert tuple(keys.reading) == (0, None, False)
+    assert issuer.hits == 0
+    for jwk in issuer.document["keys"]:
+        jwk.pop("alg")  # RSA keys are then for two algorithms
+    assert keys.candidates("RS256", "key-RS256")
+    clock.ahead += 60
+    reading = keys.reading
+    assert (reading.keys, reading.failing) == (5, False)
+    assert reading.age == pytest.approx(60, abs=5)
+
+
+def test_reading_tells_that_the_issuer_is_away(issuer: JWKSServer, clock: Clock) -> None:
+    keys = JWKSKeys(issuer.url, clock=clock)
+    issuer.behave = respond("503 Service Unavailable")
+    with pytest.raises(KeysUnavailable):
+        keys.candidates("EdDSA", "key-EdDSA")
+    assert keys.reading == (0, None, True)
+
+
 def test_keys_are_fetched_once_for_many_tokens(issuer: JWKSServer, verifier: Verifier) -> None:
     for _ in range(5):
         verifier.verify(token("EdDSA"))

@@ -76,7 +76,7 @@ def new_better_auth(
     session_cookie_keys: Literal["secret", "jwks"] = "secret",
 ) -> Iterator[BetterAuth]:
     """Start a Better Auth on a database of its own, dropped at the end."""
-    postgresql = os.environ["DATABASE_URL"]
+    postgresql = os.environ["DATABASE_URL_UNPOOLED"]
     name = f"better_auth_{secrets.token_hex(4)}"
     with psycopg.connect(postgresql, autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))

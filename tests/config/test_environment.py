@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,9 @@ def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess
     [
         ("DATABASE_URL", "mysql://user:s3cr3t@host/db"),
         ("DATABASE_URL", "postgresql://user:s3cr3t@host:port/db"),
+        ("DATABASE_URL", "postgresql://user:s3cr3t@host"),
+        ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?nonsense=1"),
+        ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?sslmode=always"),
         ("DATABASE_URL_UNPOOLED", "s3cr3t"),
         ("BETTER_AUTH_SECRET", "s3cr3t"),
         ("BETTER_AUTH_SECRETS", "s3cr3t"),
@@ -44,6 +48,14 @@ def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess
         ("CORS_ORIGINS", "https://a.example:99999"),
         ("ALLOWED_HOSTS", "https://api.example.com"),
         ("REDIS_URL", "s3cr3t"),
+        ("REDIS_URL", "redis://s3cr3t:port"),
+        ("TRUSTED_PROXY_HOPS", "-1"),
+        ("TRUSTED_PROXY_HOPS", "all"),
+        ("METRICS_PORT", "0"),
+        ("REDIS_URL", "redis://:s3cr3t@host:port"),
+        ("REDIS_URL", "redis://host:6379/s3cr3t"),
+        ("REDIS_URL", "redis://host:6379/0?s3cr3t=1"),
+        ("REDIS_URL", "rediss://host:6379/0?ssl_cert_reqs=s3cr3t"),
         ("RATE_LIMIT", "many"),
         ("RATE_LIMIT", "0/minute"),
         ("MAX_BODY_BYTES", "64k"),
@@ -117,11 +129,11 @@ def test_first_run_writes_random_secrets_for_the_owner_only(tmp_path: Path) -> N
     assert dotenv.write(ROOT / ".env.example", first, {})
     assert dotenv.write(ROOT / ".env.example", second, {})
     assert first.stat().st_mode & 0o777 == 0o600
-    secrets = re.findall(
+    found = re.findall(
         r"^(?:SECRET_KEY|BETTER_AUTH_SECRET)=(.+)$", first.read_text() + second.read_text(), re.MULTILINE
     )
-    assert len(set(secrets)) == 4
-    assert all(len(secret) >= 50 for secret in secrets)
+    assert len(set(found)) == 4
+    assert all(len(secret) >= 50 for secret in found)
 
 
 def test_first_run_never_overwrites(tmp_path: Path) -> None:
@@ -136,35 +148,69 @@ def test_first_run_adds_no_secret_beside_another_source_of_keys(tmp_path: Path) 
     assert "\nBETTER_AUTH_SECRET=\n" in (tmp_path / ".env").read_text()
 
 
-def test_production_example_passes_the_deployment_checks() -> None:
+def _check_deployment(**changed: str) -> subprocess.CompletedProcess[str]:
+    """Check production.env.example, with a key of its own and with what is changed."""
     lines = [line for line in (ROOT / "production.env.example").read_text().splitlines() if not line.startswith("#")]
-    production = dict(line.split("=", 1) for line in lines)
-    done = _manage(
-        "check",
-        "--deploy",
-        "--fail-level",
-        "WARNING",
-        env=dict.fromkeys(NAMES, "") | {"RATE_LIMIT": "600/minute"} | production,
-    )
+    env = dict.fromkeys(NAMES, "") | {"RATE_LIMIT": "600/minute"} | dict(line.split("=", 1) for line in lines)
+    env["SECRET_KEY"] = changed.pop("SECRET_KEY", secrets.token_urlsafe(48)) or env["SECRET_KEY"]
+    return _manage("check", "--deploy", "--fail-level", "WARNING", env=env | changed)
+
+
+def test_production_example_passes_the_deployment_checks() -> None:
+    done = _check_deployment()
     assert done.returncode == 0, done.stderr
 
 
+PLACEHOLDER = "ChangeMe-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGH"
+
+
 @pytest.mark.parametrize(
-    ("missing", "identifier"),
+    "wrong",
     [
-        ("DATABASE_URL", "config.E001"),
-        ("ALLOWED_HOSTS", "config.E002"),
-        ("CORS_ORIGINS", "config.W001"),
-        ("BETTER_AUTH_URL", "authjwt.E001"),
+        {
+            "DATABASE_URL": ("", "config.E001"),
+            "ALLOWED_HOSTS": ("", "config.E002"),
+            "SECRET_KEY": ("", "config.E003"),  # that of the example
+            "CORS_ORIGINS": ("", "config.W001"),
+            "BETTER_AUTH_URL": ("", "authjwt.E001"),
+        },
+        {
+            "ALLOWED_HOSTS": ("api.example.com,*", "config.E004"),
+            "SECRET_KEY": (PLACEHOLDER, "config.E003"),
+            "CORS_ORIGINS": ("https://app.example.com,http://app.example.com", "config.W001"),
+            "BETTER_AUTH_URL": ("http://auth.example.com", "authjwt.E010"),
+        },
+        {
+            "ALLOWED_HOSTS": ("localhost,[::1]", "config.E002"),
+            "SECRET_KEY": ("short", "security.W009"),
+            "BETTER_AUTH_JWT_MODE": ("secret", "authjwt.E004"),
+        },
+        {"DEBUG": ("true", "security.W018")},
+    ],
+    ids=["missing", "careless", "odd", "debug"],
+)
+def test_wrong_production_settings_are_named_with_hints(wrong: dict[str, tuple[str, str]]) -> None:
+    done = _check_deployment(**{name: value for name, (value, _) in wrong.items()})
+    assert done.returncode != 0
+    for name, (_, identifier) in wrong.items():
+        assert f"({identifier})" in done.stderr
+        assert name in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "warned"),
+    [
+        pytest.param({}, True, id="several workers, each with counters of its own"),
+        pytest.param({"WEB_CONCURRENCY": "1"}, False, id="one worker"),
+        pytest.param({"RATE_LIMIT": ""}, False, id="no limit"),
+        pytest.param({"REDIS_URL": "redis://127.0.0.1:6379/0"}, False, id="shared counters"),
     ],
 )
-def test_missing_production_setting_is_a_named_error_with_a_hint(missing: str, identifier: str) -> None:
-    lines = [line for line in (ROOT / "production.env.example").read_text().splitlines() if not line.startswith("#")]
-    production = dict(line.split("=", 1) for line in lines) | {missing: ""}
-    done = _manage("check", "--deploy", "--fail-level", "WARNING", env=dict.fromkeys(NAMES, "") | production)
-    assert done.returncode != 0
-    assert identifier in done.stderr
-    assert missing in done.stderr
+def test_workers_that_share_no_counters_are_a_warning_with_a_hint(env: dict[str, str], warned: bool) -> None:  # noqa: FBT001 (a parameter of the test)
+    several = {"RATE_LIMIT": "600/minute", "WEB_CONCURRENCY": "4", "REDIS_URL": ""}
+    done = _manage("check", "--deploy", "--tag", "security", env=several | env)
+    assert ("config.W002" in done.stderr) == warned
+    assert ("HINT: Set REDIS_URL" in done.stderr) == warned
 
 
 def test_version_is_the_projects() -> None:

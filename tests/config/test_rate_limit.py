@@ -3,12 +3,16 @@
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import http_sf
 import pytest
 from pytest_django import Settings
 
 from tests import live
-from tests.client import Live, User
+from tests.authjwt import forge
+from tests.authjwt.configuration import settings_for
+from tests.client import Answer, Live, User
 from tests.shapes import assert_error
 
 
@@ -19,12 +23,19 @@ def _three_a_minute(settings: Settings) -> None:
     settings.REDIS_URL = f"memory://{uuid.uuid4()}"
 
 
+def _items(answer: Answer, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """A RateLimit field as a client reads it: a List of Structured Fields (RFC 9651)."""
+    parsed: Any = http_sf.parse(answer.headers[name].encode(), tltype="list")
+    return [(policy, dict(parameters)) for policy, parameters in parsed]
+
+
 def test_answers_tell_what_is_left(alice: User) -> None:
-    answers = [alice.get("/tasks") for _ in range(3)]
-    assert {answer.headers["ratelimit-policy"] for answer in answers} == {'"user";q=3;w=60'}
-    assert [answer.headers["ratelimit"].partition(";t=")[0] for answer in answers] == [
-        f'"user";r={n}' for n in (2, 1, 0)
-    ]
+    for remaining in (2, 1, 0):
+        answer = alice.get("/tasks")
+        assert _items(answer, "ratelimit-policy") == [("user", {"q": 3, "w": 60})]
+        ((policy, left),) = _items(answer, "ratelimit")
+        assert (policy, left["r"]) == ("user", remaining)
+        assert 59 <= left["t"] <= 60
 
 
 def test_request_beyond_the_limit_is_refused(alice: User) -> None:
@@ -32,8 +43,23 @@ def test_request_beyond_the_limit_is_refused(alice: User) -> None:
         assert alice.get("/tasks").status == 200
     answer = alice.get("/tasks")
     assert_error(answer, 429)
-    assert 1 <= int(answer.headers["retry-after"]) <= 60
-    assert answer.headers["ratelimit"].startswith('"user";r=0;t=')
+    assert _items(answer, "ratelimit-policy") == [("user", {"q": 3, "w": 60})]
+    ((policy, left),) = _items(answer, "ratelimit")
+    assert (policy, left["r"]) == ("user", 0)
+    assert 1 <= left["t"] <= int(answer.headers["retry-after"]) <= 60, "not earlier than the window ends"
+
+
+def test_refused_token_is_told_the_limit_of_its_address(nobody: User) -> None:
+    answer = nobody.get("/tasks")
+    assert_error(answer, 401)
+    assert _items(answer, "ratelimit-policy") == [("address", {"q": 3, "w": 60})]
+    assert _items(answer, "ratelimit")[0][1]["r"] == 2
+
+
+def test_errors_behind_authentication_count_and_tell(alice: User) -> None:
+    answers = [alice.post("/tasks", {}), alice.get("/tasks/nope"), alice.call("POST", "/tasks", content=b"x")]
+    assert [answer.status for answer in answers] == [422, 422, 415]
+    assert [_items(answer, "ratelimit")[0][1]["r"] for answer in answers] == [2, 1, 0]
 
 
 def test_users_do_not_share_a_limit(alice: User, bob: User) -> None:
@@ -47,11 +73,28 @@ def test_refused_tokens_are_limited_by_address(nobody: User, alice: User) -> Non
     assert alice.get("/tasks").status == 200, "whoever has a good token does not pay for them"
 
 
+def test_address_is_told_apart_behind_a_trusted_proxy(nobody: User, settings: Settings) -> None:
+    settings.TRUSTED_PROXY_HOPS = 1
+    for client, status in [("203.0.113.1", 401)] * 3 + [("203.0.113.1", 429), ("203.0.113.2", 401)]:
+        assert nobody.get("/tasks", headers={"X-Forwarded-For": f"6.6.6.6, {client}"}).status == status
+
+
+def test_unknown_signing_keys_are_not_the_callers_fault(nobody: User, settings: Settings) -> None:
+    before = settings.AUTHJWT
+    settings.AUTHJWT = settings_for("jwks", "http://127.0.0.1:1/jwks")
+    headers = {"Authorization": f"Bearer {forge.token('EdDSA')}"}
+    assert [nobody.get("/tasks", headers=headers).status for _ in range(4)] == [503] * 4
+    settings.AUTHJWT = before
+    assert nobody.get("/tasks").status == 401
+
+
 def test_probes_and_options_are_not_counted(nobody: User, alice: User) -> None:
     for _ in range(5):
-        assert nobody.get("/livez").status == 200
+        assert all("ratelimit" not in nobody.get(path).headers for path in ("/livez", "/readyz", "/health", "/docs"))
+        assert nobody.call("OPTIONS", "/tasks").status == 204
         assert alice.call("OPTIONS", "/tasks").status == 204
-    assert alice.get("/tasks").status == 200
+    assert _items(alice.get("/tasks"), "ratelimit")[0][1]["r"] == 2
+    assert _items(nobody.get("/tasks"), "ratelimit")[0][1]["r"] == 2
 
 
 def test_empty_rate_turns_the_limit_off(alice: User, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from tests.shapes import assert_error
 
 JSON = {"Content-Type": "application/json"}
 ORIGIN = "http://localhost:3000"
-TASK = f"/tasks/{uuid.uuid4()}"
+TASK = "/tasks/01938f3a-1234-7000-8000-000000000404"
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """The JavaScript that tests run: packages pinned in `package-lock.json`, installed by `npm ci --prefix tests/npm`."""
 
-import os
 import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
+from tests.missing import give_up
 
 HERE = Path(__file__).parent
 OLDEST_NODE = 20
@@ -20,7 +18,7 @@ def node() -> str:
     """
     found, missing = _find_node()
     if missing:
-        _give_up(missing)
+        give_up(missing)
     return found
 
 
@@ -43,9 +41,3 @@ def _find_node() -> tuple[str, str]:
     if not (HERE / "node_modules" / ".package-lock.json").exists():
         return "", "the packages of tests/npm are not installed: run `npm ci --prefix tests/npm`"
     return path, ""
-
-
-def _give_up(reason: str) -> NoReturn:
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}; required because CI is set", pytrace=False)
-    pytest.skip(reason)

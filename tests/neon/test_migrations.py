@@ -1,0 +1,87 @@
+"""Migrations beside a live service: nobody is cut off, nothing waits for long, and the version before still works."""
+
+import io
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests import live
+from tests.client import Live, User
+from tests.neon.conftest import Database, served
+from tests.neon.load import timed
+from tests.parts import PostgreSQL
+
+WRITERS = 8
+BEFORE_ROW_SECURITY = "d9a8a91"  # the commit that serves while the migration to row-level security runs
+
+
+@pytest.fixture
+def fresh() -> Iterator[Database]:
+    """A server of the test's own, with the tables of the first release."""
+    with PostgreSQL() as server:
+        bare = Database(server, server.url, server.url)
+        migrated = bare.manage("migrate", "tasks", "0001")
+        assert migrated.returncode == 0, migrated.stderr
+        yield bare
+
+
+def test_migrating_while_clients_write_loses_nothing(database: Database) -> None:
+    over = threading.Event()
+    with served("gunicorn", database, WEB_CONCURRENCY="2") as service:
+
+        def write(number: int) -> tuple[str, int]:
+            user, written = User(service, f"migrating-{number}"), 0
+            while not over.is_set():
+                request = timed(lambda: user.post("/tasks", {"text": "Written"}))
+                assert (request.answer.status, request.seconds < 5) == (201, True), request.answer.body
+                written += 1
+                time.sleep(0.01)
+            return str(user.sub), written
+
+        with ThreadPoolExecutor(WRITERS) as pool:
+            writers = [pool.submit(write, number) for number in range(WRITERS)]
+            for target in (["tasks", "0001"], []):
+                migrated = database.manage("migrate", *target)
+                assert migrated.returncode == 0, migrated.stderr
+            over.set()
+            for sub, written in (writer.result() for writer in writers):
+                assert User(service, sub).get("/tasks").json["count"] == written > 0
+
+
+def test_migration_gives_up_on_a_lock_and_goes_through_later(fresh: Database) -> None:
+    """A transaction that stays open does not make a migration, and everybody behind it in the queue, wait for ever."""
+    with psycopg.connect(fresh.owner_url) as session:
+        session.execute("SELECT FROM tasks_task")
+        refused = fresh.manage("migrate")
+    assert refused.returncode == 1
+    assert "lock timeout" in refused.stderr
+    assert "Run manage.py migrate again" in refused.stderr
+    assert fresh.manage("migrate").returncode == 0
+
+
+def test_code_before_row_security_works_after_its_migration(fresh: Database, tmp_path: Path) -> None:
+    """As it did, with the one role it had: the new schema may come before the new code."""
+    archive = subprocess.run(["git", "archive", BEFORE_ROW_SECURITY], cwd=live.ROOT, capture_output=True, check=False)
+    if archive.returncode:
+        pytest.skip("this is not a clone with its history")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
+        tar.extractall(tmp_path, filter="data")
+    assert fresh.manage("migrate").returncode == 0
+    urls = {"DATABASE_URL": fresh.owner_url, "DATABASE_URL_UNPOOLED": fresh.owner_url}
+    with (
+        live.serve("gunicorn", {**urls, "WEB_CONCURRENCY": "1"}, root=tmp_path) as base_url,
+        closing(Live("gunicorn", base_url)) as before,
+    ):
+        alice = User(before, "alice-before")
+        task = alice.task()
+        assert alice.patch(f"/tasks/{task['id']}", {"completed": True}).json["completed"] is True
+        assert alice.get("/tasks").json["count"] == 1
+        assert alice.delete(f"/tasks/{task['id']}").status == 204

@@ -1,0 +1,62 @@
+"""Through PgBouncer in transaction mode, with fewer connections to PostgreSQL than it has clients."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from config.postgresql.connection import connect
+from config.postgresql.row_security import Cursor, acting_as
+from tests.client import User
+from tests.neon.conftest import Database, served
+from tests.neon.load import at_once, lists
+from tests.parts import PgBouncer, Proxy
+
+THREADS, STATEMENTS = 12, 1000  # STATEMENTS=10000 has been run by hand
+
+
+def test_no_statement_without_a_filter_sees_foreign_rows(database: Database, pgbouncer: PgBouncer) -> None:
+    """Every thread is another user at each statement, and every third statement is nobody's."""
+    users = [f"pooled-{number}" for number in range(THREADS)]
+    url = pgbouncer.to(database.api_url)
+
+    def work(thread: int) -> list[tuple[str | None, set[str]]]:
+        seen: list[tuple[str | None, set[str]]] = []
+        with closing(connect(conninfo=url, autocommit=True, cursor_factory=Cursor, prepare_threshold=None)) as session:
+            for turn in range(STATEMENTS):
+                user = users[(thread + turn) % THREADS]
+                if turn % 3 == 2:
+                    seen.append((None, {row[0] for row in session.execute("SELECT user_id FROM tasks_task")}))
+                    continue
+                with acting_as(user):
+                    if turn % 30 == 0:
+                        session.execute(
+                            "INSERT INTO tasks_task (id, user_id, text) VALUES (gen_random_uuid(), %s, 'a')", [user]
+                        )
+                    seen.append((user, {row[0] for row in session.execute("SELECT user_id FROM tasks_task")}))
+        return seen
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        seen = [each for thread in pool.map(work, range(THREADS)) for each in thread]
+    assert len(seen) == THREADS * STATEMENTS
+    assert [(user, rows) for user, rows in seen if not rows <= {user}] == []
+    assert any(rows for _, rows in seen)
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "uvicorn"])
+def test_many_clients_share_few_connections(server: str, database: Database, pgbouncer: PgBouncer) -> None:
+    with served(server, database, pgbouncer.to(database.api_url), WEB_CONCURRENCY="2") as service:
+        alice = User(service, f"alice-{uuid.uuid4()}")
+        tasks = [lambda: alice.post("/tasks", {"text": "Pooled"})] * 40
+        assert {timed.answer.status for timed in at_once(tasks + lists(alice, 40))} == {200, 201}
+        assert alice.get("/tasks").json["count"] == 40
+
+
+def test_uvicorn_leaks_no_sessions(database: Database, direct: Proxy) -> None:
+    """Each request has a thread of its own there; the sessions stay the pool's."""
+    with served("uvicorn", database, direct.to(database.api_url), WEB_CONCURRENCY="1") as service:
+        alice = User(service, "alice-sessions")
+        for _ in range(5):
+            at_once(lists(alice, 30))
+        assert 1 <= direct.connections <= 8

@@ -1,0 +1,132 @@
+"""`create_roles` on a server like Neon's, whose first role bypasses row-level security."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.neon.conftest import Database, created
+from tests.parts import PostgreSQL
+from tests.parts.address import relocate
+
+
+@pytest.fixture(scope="module")
+def neon() -> Iterator[Database]:
+    """With `neondb_owner`, as Neon's console makes it, and its database."""
+    with PostgreSQL() as server:
+        hba = server.home / "data" / "pg_hba.conf"
+        rules = hba.read_text()
+        hba.write_text(f"host all postgres 127.0.0.1/32 trust\n{rules}")
+        server.restart()
+        with psycopg.connect(server.url, user="postgres", dbname="postgres", password="", autocommit=True) as superuser:
+            superuser.execute("DROP DATABASE tasks")
+            superuser.execute("DROP ROLE tasks_owner")  # the launcher's, who is to be made anew
+            superuser.execute("CREATE ROLE neondb_owner LOGIN CREATEDB CREATEROLE BYPASSRLS PASSWORD 'npg_secret'")
+            superuser.execute("CREATE DATABASE neondb OWNER neondb_owner")
+        hba.write_text(rules)
+        server.restart()
+        url = relocate("postgresql://neondb_owner:npg_secret@neon/neondb", server.address)
+        yield Database(server, url, url)
+
+
+def _ask(url: str, query: str, *params: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url, autocommit=True) as session:
+        return session.execute(query, params or None).fetchall()
+
+
+@pytest.fixture(scope="module")
+def roles(neon: Database) -> Database:
+    """First everything as neondb_owner, as many begin; then the roles."""
+    assert neon.manage("migrate").returncode == 0
+    made = neon.manage("create_roles")
+    assert made.returncode == 0, made.stderr
+    urls = created(made.stdout)
+    return Database(neon.server, urls["DATABASE_URL_UNPOOLED"], urls["DATABASE_URL"])
+
+
+def test_tables_and_policies_are_handed_to_the_owner(roles: Database) -> None:
+    owners = _ask(roles.owner_url, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
+    assert owners == [("tasks_owner",)]
+    policies = _ask(roles.owner_url, "SELECT policyname, roles::text[] FROM pg_policies ORDER BY policyname")
+    assert policies == [("task_operators", ["tasks_owner"]), ("task_own_rows", ["public"])]
+
+
+def test_api_role_is_bound_and_gives_up_when_a_request_does(roles: Database) -> None:
+    attributes = "rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin"
+    assert _ask(roles.api_url, f"SELECT {attributes} FROM pg_roles WHERE rolname = current_user") == [
+        (False, False, False, False, True)
+    ]
+    for setting, value in {
+        "TimeZone": "UTC",
+        "statement_timeout": "4s",
+        "lock_timeout": "3s",
+        "idle_in_transaction_session_timeout": "10s",
+    }.items():
+        assert _ask(roles.api_url, "SELECT current_setting(%s)", setting) == [(value,)]
+
+
+def test_owner_sees_everything_and_the_api_nothing(roles: Database) -> None:
+    with psycopg.connect(roles.owner_url, autocommit=True) as owner:
+        owner.execute("INSERT INTO tasks_task (id, user_id, text) VALUES (gen_random_uuid(), 'alice', 'a')")
+    assert _ask(roles.owner_url, "SELECT user_id FROM tasks_task") == [("alice",)]
+    assert _ask(roles.api_url, "SELECT user_id FROM tasks_task") == []
+
+
+def test_owner_migrates(roles: Database) -> None:
+    for target in (["tasks", "zero"], []):
+        migrated = roles.manage("migrate", *target)
+        assert migrated.returncode == 0, migrated.stderr
+    rights = sql.SQL("SELECT has_table_privilege('tasks_task', {})")
+    for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+        with psycopg.connect(roles.api_url) as session:
+            assert session.execute(rights.format(right)).fetchall() == [(True,)], "migrate gave it back"
+
+
+def test_again_changes_nothing(neon: Database, roles: Database) -> None:
+    state = (
+        "SELECT rolname, rolconfig, (SELECT count(*) FROM pg_auth_members WHERE roleid = pg_roles.oid) FROM pg_roles"
+        " WHERE rolname LIKE 'tasks%' ORDER BY rolname"
+    )
+    before = _ask(roles.owner_url, state)
+    again = neon.manage("create_roles")
+    assert (again.returncode, again.stdout) == (0, "")
+    assert "its password is as it was" in again.stderr
+    assert _ask(roles.owner_url, state) == before, "and the passwords still work"
+
+
+def test_new_passwords_replace_the_old(neon: Database, roles: Database) -> None:
+    made = neon.manage("create_roles", "--api", "tasks_api_two")
+    first = created(made.stdout)["DATABASE_URL"]
+    second = created(neon.manage("create_roles", "--api", "tasks_api_two", "--new-passwords").stdout)
+    assert _ask(second["DATABASE_URL"], "SELECT current_user") == [("tasks_api_two",)]
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(first)
+    owner = neon.manage("create_roles", "--new-passwords")  # for the tests that follow, in whatever order
+    assert owner.returncode == 0
+    urls = created(owner.stdout)
+    object.__setattr__(roles, "owner_url", urls["DATABASE_URL_UNPOOLED"])
+    object.__setattr__(roles, "api_url", urls["DATABASE_URL"])
+
+
+def test_role_without_createrole_is_told(roles: Database) -> None:
+    refused = roles.manage("create_roles", "--api", "another", owner_url=roles.api_url)
+    assert refused.returncode == 1
+    assert "The roles could not be made: permission denied" in refused.stderr
+
+
+@pytest.mark.parametrize("role", ["neondb_owner", "owner", "api"])
+def test_check_says_who_is_not_bound(role: str, neon: Database, roles: Database) -> None:
+    url = {"neondb_owner": neon.api_url, "owner": roles.owner_url, "api": roles.api_url}[role]
+    checked = roles.manage("check", "--database", "default", "--fail-level", "WARNING", api_url=url)
+    assert checked.returncode == (0 if role == "api" else 1), checked.stderr
+    if role != "api":
+        reason = {"neondb_owner": "it has BYPASSRLS", "owner": "it owns tasks_task"}[role]
+        assert f"(config.W003) Row-level security does not bind the role of DATABASE_URL: {reason}." in checked.stderr
+        assert "manage.py create_roles" in checked.stderr
+
+
+def test_missing_role_is_named_by_migrate(roles: Database) -> None:
+    migrated = roles.manage("migrate", api_url=roles.api_url.replace("tasks_api", "nobody_yet"))
+    assert migrated.returncode == 0
+    assert "DATABASE_URL names the role nobody_yet, which is not there: run manage.py create_roles." in migrated.stderr

@@ -1,0 +1,110 @@
+"""A PostgreSQL of the test's own, to be killed, stopped, frozen and started again."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, Self
+
+from config import embedded
+from config.embedded import locks, server
+from tests.parts.address import free_address, relocate
+
+SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+Mode = Literal["fast", "immediate"]
+
+
+class PostgreSQL:
+    """Made by the embedded launcher, whose keeper stops it should we be killed; unlike that one it keeps its port."""
+
+    def __init__(self) -> None:
+        self.address = free_address()
+        self._folder = tempfile.TemporaryDirectory(prefix="PostgreSQL-")
+        self.home = Path(self._folder.name)
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        try:
+            self.url = self.to(embedded.url(self.home))
+            self.restart()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.kill()
+        embedded.release(self.home)
+        os.close(self._freed("keeper.lock"))  # until then the keeper makes files here
+        self._folder.cleanup()
+
+    def to(self, url: str) -> str:
+        """Return the URL of the same role and database here."""
+        return relocate(url, self.address)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers, recovery included."""
+        server.launch(self.home, self._freed("server.lock"), self.address.port)
+        deadline = time.monotonic() + server.START_SECONDS
+        while server.listening_port(self.home) is None:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL does not start:\n{(self.home / 'log').read_text()[-2000:]}")
+            time.sleep(0.005)
+
+    def stop(self, mode: Mode = "fast") -> None:
+        """Stop the server: with a good-bye to its clients and a checkpoint, or "immediate", as if it had crashed."""
+        postmaster = self._postmaster()
+        if postmaster is not None:
+            os.kill(postmaster, SIGNALS[mode])
+        os.close(self._freed("server.lock"))
+
+    def restart(self, mode: Mode = "fast") -> None:
+        self.stop(mode)
+        self.start()
+
+    def kill(self) -> None:
+        """End all its processes at once with `kill -9`; harmless if none is left."""
+        self._send(signal.SIGKILL)
+        os.close(self._freed("server.lock"))
+
+    def freeze(self) -> None:
+        """Let all its processes do nothing, as if the machine had stopped; connections are still accepted."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, how: signal.Signals) -> None:
+        """Send to every process; the postmaster is halted first, so that it starts no more of them meanwhile."""
+        postmaster = self._postmaster()
+        if postmaster is not None:
+            os.kill(postmaster, signal.SIGSTOP)
+            for pid in [*_children(postmaster), postmaster]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, how)
+
+    def _postmaster(self) -> int | None:
+        free = locks.attempt(self.home / "server.lock", fcntl.LOCK_SH)
+        if free is not None:  # a process of the noted id would be a stranger
+            os.close(free)
+            return None
+        return int((self.home / "data" / "postmaster.pid").read_text().partition("\n")[0])
+
+    def _freed(self, name: str) -> int:
+        """Wait until nobody holds a lock, as every process of the server holds server.lock; return its descriptor."""
+        lock = locks.attempt(self.home / name, fcntl.LOCK_EX, server.STOP_SECONDS)
+        if lock is None:
+            raise RuntimeError(f"{self.home / name} is still held")
+        return lock
+
+
+def _children(pid: int) -> list[int]:
+    listing = Path(f"/proc/{pid}/task/{pid}/children")
+    if listing.exists():
+        return [int(child) for child in listing.read_text().split()]
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(child) for child in found.stdout.split()]

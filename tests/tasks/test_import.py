@@ -1,0 +1,421 @@
+"""`export_user`, `import_user`, `erase_user`: what leaves comes back, whole, and nothing else does."""
+
+import datetime as dt
+import io
+import json
+import stat
+import subprocess
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tasks import parsing
+from tasks.export import Form, export, stream
+from tasks.importing import Outcome, Refused, import_tasks
+from tasks.models import Row, Task
+from tasks.queries import erase_user
+from tests.live import ROOT
+
+pytestmark = pytest.mark.django_db(databases=["default", "operator"])
+
+OPERATOR = Task.objects.using("operator")
+ALICE = OPERATOR.owned_by("alice-moves")
+TEXTS = ["Buy groceries", "=1+1", "'=1", "two\r\nlines", 'a "quoted", one', "買う 🥛", " \\n; ", "\x1f\x7f\u2028", "-5"]
+
+
+@pytest.fixture
+def tasks() -> list[Row]:
+    for number, text in enumerate(TEXTS):
+        OPERATOR.add(user_id="alice-moves", text=text, completed=number % 3 == 0, order=-number)
+    return list(ALICE.newest_first().rows())
+
+
+def _export(form: str = "json") -> bytes:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    call_command("export_user", "alice-moves", "--format", form, stdout=out)
+    return out.buffer.getvalue()
+
+
+def _import(path: Path, *options: str, sub: str = "alice-moves") -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("import_user", sub, str(path), "--json", *options, stdout=out)
+    report: dict[str, Any] = json.loads(out.getvalue())
+    return report
+
+
+def _problems(path: Path, sub: str = "alice-moves") -> str:
+    """What an import that must fail says."""
+    err, before = io.StringIO(), list(OPERATOR.rows().order_by("id"))
+    with pytest.raises(CommandError, match="Nothing was imported") as caught:
+        call_command("import_user", sub, str(path), stdout=io.StringIO(), stderr=err)
+    assert caught.value.returncode == 1
+    assert list(OPERATOR.rows().order_by("id")) == before
+    return f"{err.getvalue()}{caught.value}"
+
+
+def _line(**changes: Any) -> dict[str, Any]:
+    usual = {"id": str(uuid.uuid4()), "text": "a", "completed": False, "order": 0}
+    times = dict.fromkeys(["created_at", "updated_at"], "2026-11-20T11:31:30.537123Z")
+    return usual | times | {"completed_at": None} | changes
+
+
+def _json_file(folder: Path, *tasks: Any) -> Path:
+    path = folder / "tasks.json"
+    path.write_text('{"tasks": [\n' + ",\n".join(json.dumps(task) for task in tasks) + "\n]}")
+    return path
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_export_comes_back_whole(tasks: list[Row], tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"tasks.{form}"
+    path.write_bytes(_export(form))
+    call_command("erase_user", "alice-moves", "--yes", stdout=io.StringIO())
+    assert not ALICE.exists()
+    assert _import(path) == {"created": len(TEXTS), "updated": 0, "unchanged": 0, "dry_run": False}
+    assert list(ALICE.newest_first().rows()) == tasks
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_second_import_changes_nothing(tasks: list[Row], tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"tasks.{form}"
+    path.write_bytes(_export(form))
+    assert _import(path) == {"created": 0, "updated": 0, "unchanged": len(TEXTS), "dry_run": False}
+    assert list(ALICE.newest_first().rows()) == tasks
+
+
+def test_import_takes_changed_tasks_back_to_what_the_file_says(tasks: list[Row], tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_bytes(_export())
+    ALICE.filter(id=tasks[0]["id"]).change(text="changed", completed=not tasks[0]["completed"])
+    assert _import(path) == {"created": 0, "updated": 1, "unchanged": len(TEXTS) - 1, "dry_run": False}
+    assert list(ALICE.newest_first().rows()) == tasks
+
+
+def test_dry_run_tells_and_changes_nothing(tasks: list[Row], tmp_path: Path) -> None:
+    path = _json_file(tmp_path, _line())
+    assert _import(path, "--dry-run") == {"created": 1, "updated": 0, "unchanged": 0, "dry_run": True}
+    assert list(ALICE.newest_first().rows()) == tasks
+
+
+BAD_LINES: dict[str, tuple[dict[str, Any], str]] = {
+    "text blank": ({"text": " \u2003"}, "text: must not be only white space"),
+    "text long": ({"text": "a" * 501}, "text: "),
+    "text NUL": ({"text": "a\0"}, "text: must not contain NUL"),
+    "text surrogate": ({"text": "\ud800"}, "text: "),
+    "text number": ({"text": 5}, "text: "),
+    "id": ({"id": "5"}, "id: must be a UUID"),
+    "order": ({"order": 2**31}, "order: "),
+    "completed": ({"completed": "yes"}, "completed: "),
+    "unknown field": ({"done": True}, "done: "),
+    "unknown field of controls": ({"\x1b[31m": True}, r"\x1b[31m: "),
+    "missing time": ({"created_at": None}, "created_at: must be a time"),
+    "time without zone": ({"created_at": "2026-11-20T11:31:30"}, "created_at: must be a time"),
+    "time as number": ({"created_at": 1763638290}, "created_at: must be a time"),
+    "no such time": ({"created_at": "2026-02-30T11:31:30Z"}, "created_at: "),
+    "first moment": ({"created_at": "0001-01-01T00:00:00+10:00"}, "created_at: is out of range"),
+    "completed without its time": ({"completed": True}, "completed_at is there exactly when completed is true"),
+    "updated before created": (
+        {"created_at": "2026-11-20T11:31:31Z"},
+        "created_at, completed_at, updated_at must be in this order",
+    ),
+    "completed before created": (
+        {"completed": True, "completed_at": "2026-11-19T11:31:30Z"},
+        "created_at, completed_at, updated_at must be in this order",
+    ),
+    "from the future": ({"updated_at": "2999-01-01T00:00:00Z"}, "updated_at is in the future"),
+    "another user": ({"user_id": "bob"}, "is the task of another user"),
+}
+
+
+@pytest.mark.parametrize(("changes", "why"), BAD_LINES.values(), ids=BAD_LINES)
+def test_bad_line_is_reported_with_its_number(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
+    said = _problems(_json_file(tmp_path, _line(), _line(**changes), _line()))
+    assert f"line 3: {why}" in said
+    assert "has 1 bad lines" in said
+
+
+def test_all_bad_lines_are_counted_and_the_first_ones_shown(tmp_path: Path) -> None:
+    said = _problems(_json_file(tmp_path, *[_line(text="")] * 150))
+    assert "line 101: " in said
+    assert "line 102: " not in said
+    assert "and 50 more" in said
+
+
+def test_same_id_twice_is_reported(tmp_path: Path) -> None:
+    line = _line()
+    assert "line 4: id: is the same as in line 2" in _problems(_json_file(tmp_path, line, _line(), line))
+
+
+def test_same_id_twice_in_one_line_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "tasks.json").write_text(json.dumps({"tasks": [_line()] * 2}))
+    assert "line 1: id: is the same as in line 1" in _problems(tmp_path / "tasks.json")
+
+
+def test_id_of_another_users_task_is_taken_and_nothing_else_is_told(tmp_path: Path) -> None:
+    his = OPERATOR.add(user_id="bob", text="his secret")
+    said = _problems(_json_file(tmp_path, _line(), _line(id=str(his["id"]))))
+    assert "line 3: id: is taken" in said
+    assert "bob" not in said
+    assert "secret" not in said
+
+
+UNREADABLE: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "line 1: the file ends"),
+    "list": (b"[]", "line 1: is not JSON: expected {"),
+    "no tasks": (b'{"count": 0}', '"tasks"'),
+    "truncated between tasks": (b'{"tasks": [\n{},\n', "line 3: the file ends"),
+    "truncated in a text": (b'{"tasks": [\n{"text": "a', "line 2: the file ends"),
+    "truncated in an object": (b'{"tasks": [\n{"text": "a"', "line 2: the file ends"),
+    "truncated after the tasks": (b'{"tasks": [\n{}]\n', "line 3: the file ends"),
+    "no comma": (b'{"tasks": [\n{}\n{}]}', "line 3: is not JSON: expected ]"),
+    "more after the end": (b'{"tasks": []}\n{"tasks": []}', "line 2: there is more"),
+    "tasks twice": (b'{"tasks": [], "tasks": []}', "twice"),
+    "name twice": (b'{"tasks": [\n{"id": 1, "id": 2}]}', "line 2: is not JSON: the same name twice"),
+    "NaN": (b'{"tasks": [\n{"order": NaN}]}', "line 2: is not JSON: NaN"),
+    "deep": (b'{"tasks": [' + b"[" * 100_000, "nested too deeply"),
+    "Latin-1": ('{"tasks": [\n{"text": "ü"}]}'.encode("latin-1"), "line 2: is not UTF-8"),
+    "UTF-16": ('{"tasks": []}'.encode("utf-16"), "line 1: is UTF-16"),
+    "one endless text": (b'{"tasks": [\n{"text": "' + b"a" * 300_000, "line 2: is not JSON"),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), UNREADABLE.values(), ids=UNREADABLE)
+def test_unreadable_json_is_refused_with_the_line(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "tasks.json").write_bytes(content)
+    assert why in _problems(tmp_path / "tasks.json")
+
+
+HEADER = b"id,user_id,text,completed,order,created_at,updated_at,completed_at\r\n"
+GOOD = b"01938f3a-1234-7000-8000-000000000001,alice-moves,a,false,0,2026-11-20T11:31:30.5Z,2026-11-20T11:31:30.5Z,\r\n"
+UNREADABLE_CSV: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "line 1: the first line has to name the columns"),
+    "semicolons": (HEADER.replace(b",", b";"), "with commas between"),
+    "column missing": (HEADER.replace(b",order", b""), "line 1"),
+    "column unknown": (HEADER.replace(b",order", b",order,done"), "line 1"),
+    "column twice": (HEADER.replace(b",order", b",order,order"), "line 1"),
+    "quote left open": (HEADER + GOOD + b'"01938f3a', "line 3: is not CSV"),
+    "Latin-1": (HEADER + GOOD + "ü".encode("latin-1"), "line 3: is not UTF-8"),
+    "UTF-16": (HEADER.decode().encode("utf-16"), "line 1: is UTF-16"),
+    "UTF-16 of Excel": (HEADER.decode().encode("utf-16-le"), "line 1"),
+    "endless line": (b"a" * 300_000, "line 1: is longer"),
+    "cells missing": (HEADER + GOOD + b"a,b\r\n", "line 3: has 2 columns instead of 8"),
+    "cell of another kind": (HEADER + GOOD.replace(b"false", b"maybe"), "line 2: completed: "),
+    "order of another kind": (HEADER + GOOD.replace(b",0,", b",1.5,"), "line 2: order: "),
+}
+
+
+@pytest.mark.parametrize(("content", "why"), UNREADABLE_CSV.values(), ids=UNREADABLE_CSV)
+def test_unreadable_csv_is_refused_with_the_line(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "tasks.csv").write_bytes(content)
+    assert why in _problems(tmp_path / "tasks.csv")
+
+
+@pytest.mark.parametrize("line", [b'"two\nlines"', b'"two\r\nlines"'])
+def test_lines_of_a_csv_are_counted_as_editors_do(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "tasks.csv").write_bytes(HEADER + GOOD.replace(b",a,", b"," + line + b",") + b"a,b\r\n")
+    assert "line 4: has 2 columns" in _problems(tmp_path / "tasks.csv")
+
+
+AS_SAVED_BY_OTHERS = {
+    "BOM": b"\xef\xbb\xbf" + HEADER + GOOD,
+    "LF": (HEADER + GOOD).replace(b"\r\n", b"\n"),
+    "no last line end": (HEADER + GOOD).removesuffix(b"\r\n"),
+    "empty lines": HEADER + b"\r\n" + GOOD + b"\r\n",
+    "capitals": HEADER + GOOD.replace(b"false", b"FALSE"),
+    "without user": HEADER.replace(b"user_id,", b"") + GOOD.replace(b"alice-moves,", b""),
+}
+
+
+@pytest.mark.parametrize("content", AS_SAVED_BY_OTHERS.values(), ids=AS_SAVED_BY_OTHERS)
+def test_csv_as_other_programs_save_it_is_taken(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tasks.csv").write_bytes(content)
+    assert _import(tmp_path / "tasks.csv")["created"] == 1
+    assert ALICE.get().text == "a"
+
+
+@pytest.mark.parametrize("indent", [None, 4])
+def test_json_as_other_programs_save_it_is_taken(tasks: list[Row], tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "tasks.json"
+    content = {"count": len(tasks), **json.loads(_export()), "more": [1, {"a": None}, -2.5e3]}
+    path.write_text("\ufeff" + json.dumps(content, indent=indent))
+    assert _import(path)["unchanged"] == len(TEXTS)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=st.integers(1, 70), indent=st.sampled_from([None, 1]))
+def test_json_is_read_alike_in_pieces_of_any_size(
+    monkeypatch: pytest.MonkeyPatch, size: int, indent: int | None
+) -> None:
+    monkeypatch.setattr(parsing, "_READ", size)
+    tasks = [{"text": '買う 🥛 \\ " ,]}'}, {}, [], "a", 12345, -1.5e-7, True, None]
+    file = io.BytesIO(json.dumps({"count": 17, "tasks": tasks}, indent=indent, ensure_ascii=False).encode())
+    assert [record.values for record in parsing.read(file, Form.JSON)] == tasks
+
+
+def test_lines_are_right_in_a_file_of_many_pieces(tmp_path: Path) -> None:
+    lines = [_line(text="🐘" * 400) for _ in range(400)]
+    lines[321]["order"] = "x"
+    assert "line 323: order: " in _problems(_json_file(tmp_path, *lines))
+
+
+def test_lines_are_right_in_a_file_for_people(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(json.dumps({"tasks": [_line(), _line(), _line(order="x")]}, indent=1))
+    (line,) = (number for number, line in enumerate(path.read_text().splitlines(), 1) if '"x"' in line)
+    assert f"line {line - 4}: order: " in _problems(path), "where the task begins"
+
+
+def test_import_reads_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(_json_file(tmp_path, _line()).read_bytes())))
+    assert _import(Path("-"), "--format", "json")["created"] == 1
+
+
+@pytest.mark.parametrize("name", ["tasks.ics", "tasks.txt", "tasks"])
+def test_import_of_another_form_is_misuse(name: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("import_user", "alice-moves", name)
+    assert caught.value.returncode == 2
+
+
+def test_import_says_which_file_is_missing() -> None:
+    with pytest.raises(CommandError, match=r"missing\.json cannot be read: No such file"):
+        call_command("import_user", "alice-moves", "missing.json")
+
+
+def test_problems_are_reported_as_json(tmp_path: Path) -> None:
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("import_user", "alice", str(_json_file(tmp_path, _line(id="5"))), "--json", stdout=out)
+    assert json.loads(out.getvalue()) == {"count": 1, "problems": [{"line": 2, "why": "id: must be a UUID"}]}
+
+
+# export_user
+
+
+def test_export_without_tasks_is_empty_and_says_so() -> None:
+    out, err = io.TextIOWrapper(io.BytesIO()), io.StringIO()
+    call_command("export_user", "nobody-at-all", stdout=out, stderr=err)
+    assert json.loads(out.buffer.getvalue()) == {"tasks": []}
+    assert "no tasks of nobody-at-all" in err.getvalue()
+
+
+@pytest.mark.parametrize("form", Form)
+def test_export_writes_exactly_the_file(tasks: list[Row], tmp_path: Path, form: Form) -> None:
+    call_command("export_user", "alice-moves", "--format", form, "--output", str(tmp_path / "file"))
+    assert (tmp_path / "file").read_bytes() == b"".join(export(tasks, form)) == _export(form)
+
+
+def test_export_is_for_the_eyes_of_its_owner(tasks: list[Row], tmp_path: Path) -> None:
+    call_command("export_user", "alice-moves", "--output", str(tmp_path / "file"))
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+    assert str(tasks[0]["id"]) in (tmp_path / "file").read_text()
+
+
+def test_export_never_overwrites(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CommandError, match="File exists"):
+        call_command("export_user", "alice-moves", "--output", str(tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_export_is_of_this_user_only(tasks: list[Row]) -> None:
+    OPERATOR.add(user_id="bob", text="his")
+    assert {task["user_id"] for task in json.loads(_export())["tasks"]} == {"alice-moves"}
+    assert len(list(stream(ALICE))) == len(tasks)
+
+
+# erase_user
+
+
+def test_erase_leaves_nothing_of_this_user_and_all_of_others(tasks: list[Row]) -> None:
+    out = io.StringIO()
+    his = OPERATOR.add(user_id="bob", text="his")
+    call_command("erase_user", "alice-moves", "--yes", "--json", stdout=out)
+    assert json.loads(out.getvalue()) == {"user_id": "alice-moves", "erased": len(tasks)}
+    assert not ALICE.exists()
+    assert OPERATOR.filter(id=his["id"]).exists()
+
+
+def test_erase_of_nothing_succeeds() -> None:
+    out = io.StringIO()
+    call_command("erase_user", "nobody-at-all", "--yes", stdout=out)
+    assert out.getvalue() == "Erased 0 tasks of nobody-at-all.\n"
+
+
+def test_erase_needs_yes_where_nobody_can_be_asked(tasks: list[Row]) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "erase_user", "alice-moves"],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+    assert ALICE.count() == len(tasks)
+
+
+@pytest.mark.parametrize(("answer", "left"), [("yes\n", 0), ("y\n", len(TEXTS)), ("", len(TEXTS))])
+def test_erase_asks_on_a_terminal(tasks: list[Row], monkeypatch: pytest.MonkeyPatch, answer: str, left: int) -> None:
+    terminal, err = io.StringIO(answer), io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    try:
+        call_command("erase_user", "alice-moves", stdout=io.StringIO(), stderr=err)
+    except CommandError as exc:
+        assert exc.returncode == 1
+    assert f"erases {len(tasks)} tasks of alice-moves" in err.getvalue()
+    assert ALICE.count() == left
+
+
+def test_whoever_can_have_tasks_can_be_erased() -> None:
+    sub = "a\u200b\u00a0=b\n\x1b " + "🐘" * 240
+    OPERATOR.add(user_id=sub, text="a")
+    call_command("erase_user", sub, "--yes", stdout=io.StringIO())
+    assert not OPERATOR.owned_by(sub).exists()
+
+
+@pytest.mark.parametrize("command", ["export_user", "erase_user", "import_user"])
+@pytest.mark.parametrize("sub", ["", "a" * 256, "a\0b", "\udcff"])
+def test_user_id_that_cannot_be_is_misuse(command: str, sub: str) -> None:
+    with pytest.raises(CommandError, match="a user id has"):
+        call_command(command, sub, *(["file.json"] if command == "import_user" else []))
+
+
+def test_import_is_one_transaction() -> None:
+    records = [parsing.Record(number, _line()) for number in range(1, 4)]
+    with pytest.raises(Refused):
+        import_tasks("alice-moves", [*records, records[0]])
+    assert not ALICE.exists()
+    assert import_tasks("alice-moves", records) == Outcome(3, 0, 0)
+    assert ALICE.filter(created_at=dt.datetime(2026, 11, 20, 11, 31, 30, 537123, dt.UTC)).count() == 3
+
+
+def test_imports_at_once_wait_for_each_other() -> None:
+    user_id = f"alice-{uuid.uuid4()}"
+    records = [parsing.Record(number, _line()) for number in range(1_000)]
+
+    def run(records: list[parsing.Record]) -> Outcome:
+        try:
+            return import_tasks(user_id, records)
+        finally:
+            connections.close_all()  # this thread's
+
+    def erase() -> int:
+        try:
+            return erase_user(user_id, "operator")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            outcomes = list(pool.map(run, [records, records[::-1]]))
+        finally:
+            erased = pool.submit(erase).result()
+    assert sorted(outcomes, key=lambda outcome: outcome.created) == [Outcome(0, 0, 1_000), Outcome(1_000, 0, 0)]
+    assert erased == len(records)

@@ -1,0 +1,36 @@
+"""What is true of every command of ours."""
+
+import re
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
+
+from tests.live import ROOT
+
+OURS = {name: str(app) for name, app in get_commands().items() if app in {"config", "tasks", "authjwt"}}
+LISTED = re.findall(r"^\| `([a-z_]+)[^`]*` \| .+ \|$", (ROOT / "docs" / "commands.md").read_text(), re.MULTILINE)
+
+
+def test_every_command_is_listed_once() -> None:
+    assert sorted(LISTED) == sorted(OURS)
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_help_says_what_a_command_does_and_what_its_arguments_are(name: str) -> None:
+    command = load_command_class(OURS[name], name)
+    assert len(command.help) > 20
+    theirs = BaseCommand().create_parser("manage.py", name)._option_string_actions
+    for action in command.create_parser("manage.py", name)._actions:
+        if not set(action.option_strings) & set(theirs):
+            assert action.help, action
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_listed_options_are_those_of_the_command(name: str) -> None:
+    line = next(line for line in (ROOT / "docs" / "commands.md").read_text().splitlines() if f"| `{name}" in line)
+    command = load_command_class(OURS[name], name)
+    theirs = command.__class__.__mro__[1]().create_parser("manage.py", name)._option_string_actions
+    actual = command.create_parser("manage.py", name)._option_string_actions
+    own = {option for option in set(actual) - set(theirs) if option.startswith("--")}
+    assert set(re.findall(r"--[a-z-]+", line.split("` |")[0])) == own
