@@ -25,10 +25,13 @@ if os.environ.get("CI"):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever speaks HTTP to us may use the database: said here for pytest-django, which looks before the fixtures."""
+    """Whoever uses the database, or speaks HTTP to us, uses it in both roles.
+
+    Said here for pytest-django, which looks before the fixtures, and makes what is asked for only.
+    """
     for item in items:
-        if "transport" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.django_db(databases=["default", "operator"]))
+        if "transport" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db(databases=["default", "operator"]), append=False)
 
 
 @pytest.fixture(scope="session")

@@ -9,22 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from config.windows import PAUSE
-from tests import live, redis_server
+from tests import live
 from tests.client import Live, User
-from tests.redis_server import RedisServer
+from tests.parts import Redis
 
 pytestmark = pytest.mark.django_db
 LIMIT = 50
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with redis_server.running() as server:
+def redis() -> Iterator[Redis]:
+    with Redis() as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def server(redis: RedisServer, django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001 (needs the test database)
+def server(redis: Redis, django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001 (needs the test database)
     env = {"RATE_LIMIT": f"{LIMIT}/hour", "REDIS_URL": redis.url, "WEB_CONCURRENCY": "2"}
     with live.serve("gunicorn", env) as base_url:
         client = Live("gunicorn", base_url)
@@ -54,7 +54,7 @@ def test_address_cannot_be_chosen_by_a_header(server: Live) -> None:
     assert _many(User(server, None), 120, **headers) == {401: LIMIT, 429: 70}
 
 
-def test_redis_that_hangs_lets_pass_without_a_wait(alice: User, redis: RedisServer) -> None:
+def test_redis_that_hangs_lets_pass_without_a_wait(alice: User, redis: Redis) -> None:
     alice.get("/tasks")
     with redis.frozen():
         started = time.monotonic()
@@ -65,7 +65,7 @@ def test_redis_that_hangs_lets_pass_without_a_wait(alice: User, redis: RedisServ
     assert _many(bob, 120) == {200: LIMIT, 429: 70}, "each worker has noticed that it is back"
 
 
-def test_redis_that_dies_in_the_middle_lets_pass(alice: User, redis: RedisServer) -> None:
+def test_redis_that_dies_in_the_middle_lets_pass(alice: User, redis: Redis) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = [pool.submit(alice.get, "/tasks") for _ in range(LIMIT - 20)]
         answers[5].result()

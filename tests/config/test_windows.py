@@ -12,8 +12,7 @@ import pytest
 
 from config import metrics, windows
 from config.windows import MAX_WINDOWS, MemoryWindows, RedisWindows
-from tests import redis_server
-from tests.redis_server import RedisServer
+from tests.parts import Redis
 
 THREADS = 16
 
@@ -28,8 +27,8 @@ def hasty_threads() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with redis_server.running() as server:
+def redis() -> Iterator[Redis]:
+    with Redis() as server:
         yield server
 
 
@@ -84,14 +83,14 @@ def test_flood_of_addresses_does_not_push_out_users() -> None:
     assert window.hits == 2
 
 
-def test_redis_counts_for_all_who_ask_it(redis: RedisServer) -> None:
+def test_redis_counts_for_all_who_ask_it(redis: Redis) -> None:
     first, second = RedisWindows(redis.url, 60), RedisWindows(redis.url, 60)
     answers = [first.hit("shared"), second.hit("shared"), first.hit("shared")]
     assert [window and window.hits for window in answers] == [1, 2, 3]
     assert all(window and 59 < window.seconds_left <= 60 for window in answers)
 
 
-def test_redis_begins_a_new_window_when_one_ends(redis: RedisServer) -> None:
+def test_redis_begins_a_new_window_when_one_ends(redis: Redis) -> None:
     shared = RedisWindows(redis.url, 1)
     assert [window and window.hits for window in (shared.hit("short"), shared.hit("short"))] == [1, 2]
     time.sleep(1.05)
@@ -104,7 +103,7 @@ def test_redis_begins_a_new_window_when_one_ends(redis: RedisServer) -> None:
 def away(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a Redis that refuses connections, takes them and says nothing, or has stopped to answer."""
     if request.param == "frozen":
-        redis: RedisServer = request.getfixturevalue("redis")
+        redis: Redis = request.getfixturevalue("redis")
         with redis.frozen():
             yield redis.url
         return
@@ -125,7 +124,7 @@ def test_redis_that_is_away_costs_little_and_one_log_line(away: str, caplog: pyt
     assert "127.0.0.1" not in lines[0].getMessage(), "a URL may hold a password"
 
 
-def test_redis_that_is_back_counts_again_within_a_second_or_so(redis: RedisServer) -> None:
+def test_redis_that_is_back_counts_again_within_a_second_or_so(redis: Redis) -> None:
     shared = RedisWindows(redis.url, 60)
     with redis.frozen():
         assert shared.hit("healing") is None
@@ -133,7 +132,7 @@ def test_redis_that_is_back_counts_again_within_a_second_or_so(redis: RedisServe
     assert shared.hit("healing") is not None
 
 
-def test_redis_that_restarts_between_two_requests_loses_none(redis: RedisServer) -> None:
+def test_redis_that_restarts_between_two_requests_loses_none(redis: Redis) -> None:
     shared = RedisWindows(redis.url, 60)
     assert shared.hit("restart") is not None
     redis.kill()

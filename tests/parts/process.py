@@ -5,6 +5,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -73,6 +75,15 @@ class Process:
 
     def thaw(self) -> None:
         self._send(signal.SIGCONT)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it do nothing for a while."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
 
     def _send(self, how: signal.Signals) -> None:
         if self._process is not None:
