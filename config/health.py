@@ -1,5 +1,7 @@
 """Is the service alive, ready, healthy? Without a token, without waiting, and without keeping the database awake."""
 
+import mmap
+import struct
 import threading
 import time
 from functools import cached_property
@@ -53,12 +55,30 @@ class Ready(Schema):
     status: Literal["ready"]
 
 
+class _Latest:
+    """The database's latest answer, known to all workers that were forked after this was loaded."""
+
+    _record = struct.Struct("d?")
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, self._record.size)
+
+    def note(self, asked_at: float, *, passed: bool) -> None:
+        self._memory[:] = self._record.pack(asked_at, passed)
+
+    def younger_than(self, seconds: float) -> bool | None:
+        """What it was, or None where it is older."""
+        asked_at, passed = self._record.unpack(self._memory[:])
+        return passed if time.monotonic() - asked_at < seconds else None
+
+
 class _Check:
     """One question to the database, asked by a thread of its own, which nobody has to wait for."""
 
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+    def __init__(self, connection: BaseDatabaseWrapper, latest: _Latest) -> None:
         self.started_at = time.monotonic()
         self._connection = connection
+        self._latest = latest
         self._passed = False
         self._done = threading.Event()
         threading.Thread(target=self._ask, name="database-probe", daemon=True).start()
@@ -74,6 +94,7 @@ class _Check:
     def _ask(self) -> None:
         # A connection that broke since the last question says nothing of the database as it is: hence the second try.
         self._passed = self._select() or self._select()
+        self._latest.note(self.started_at, passed=self._passed)
         self._done.set()
 
     def _select(self) -> bool:
@@ -93,13 +114,16 @@ class DatabaseProbe:
     def __init__(self, alias: str = DEFAULT_DB_ALIAS) -> None:
         self._alias = alias
         self._one_caller = threading.Lock()
+        self._latest = _Latest()
         self._check: _Check | None = None
 
     def connected(self, *, max_age: float = 0.0) -> bool:
-        """Whether the database answers: now, or to a question asked at most `max_age` seconds ago."""
+        """Whether the database answers: now, or to a question that any worker asked at most `max_age` seconds ago."""
         with self._one_caller:
-            if self._check is None or (self._check.done and time.monotonic() - self._check.started_at >= max_age):
-                self._check = _Check(self._connection)
+            if self._check is None or self._check.done:
+                if (latest := self._latest.younger_than(max_age)) is not None:
+                    return latest
+                self._check = _Check(self._connection, self._latest)
             check = self._check
         return check.passed()
 
