@@ -72,7 +72,7 @@ def test_estimates_are_called_so(first_page: Callable[..., str], monkeypatch: py
     monkeypatch.setattr(statistics, "COUNTED_UP_TO", -1)
     _add("ann")
     facts = _facts(first_page("view_task"))
-    assert re.search(r"Tasks, about \d+ Open, about \d+ Completed, about \d+ Users, about \d+", facts)
+    assert re.search(r"Tasks, about [\d,]+ Open, about [\d,]+ Completed, about [\d,]+ Users, about [\d,]+", facts)
 
 
 def test_biggest_user_leads_to_their_page(first_page: Callable[..., str]) -> None:
