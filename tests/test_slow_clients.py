@@ -146,9 +146,9 @@ def test_client_that_reads_steadily_is_not_cut_off(strict: Live) -> None:
     """So slowly that the system's buffers for it, if they could grow, would stay full for the time it is given."""
     port = httpx.URL(strict.base_url).port or 0
     with contextlib.closing(_reader(port, 65536)) as reader:
-        for _ in range(50):
+        for _ in range(200):
             assert reader.recv(8192)
-            time.sleep(0.1)
+            time.sleep(0.02)
             assert reader.getsockname()[1] in _held_open(port)
 
 
