@@ -219,8 +219,8 @@ def test_proxy_refuses_new_connections_and_keeps_the_open_ones(server: PostgreSQ
 def test_proxy_resets_clients_of_a_server_that_is_down() -> None:
     with (
         Proxy(free_address()) as proxy,
+        pytest.raises(ConnectionResetError),  # as soon as it is connected, or a moment later
         socket.create_connection(proxy.address, timeout=SOON) as connection,
-        pytest.raises(ConnectionResetError),
     ):
         connection.recv(1)
 
