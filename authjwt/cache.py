@@ -1,51 +1,62 @@
-"""Signatures verified a moment ago, so that a burst of requests pays for one.
+"""Tokens accepted a moment ago, so that a burst of requests pays for one verification.
 
-Only the signature is remembered: every claim is checked anew each time, so that a token expires to the second.
+What may be left out for such a token, and why: its text, the rules and so the outcome of every rule that knows no time
+are the same. Of those that do, `nbf` and `iat` ask for a time that is not after now, and the lifetime of a token
+without `iat` is counted from now: once kept they stay kept while the clock goes forward. `exp` alone ends, at a second
+that is known. What remains to be asked is whether the clock went back, and whether the key is still one of the issuer.
 """
 
-import hashlib
 import threading
+from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from authjwt.keys import VerificationKey
+from authjwt.principal import VerifiedClaims
 
 MAX_SECONDS: Final = 60.0
-MAX_SIGNATURES: Final = 1024
+MAX_TOKENS: Final = 8192  # 600 bytes each: 5 MB; 21 MB if all user and key ids are as long as can be
 
 
-class _Entry(NamedTuple):
+class Accepted(NamedTuple):
+    """A verified token: what it says, and the key that made it good under this algorithm and key id."""
+
+    claims: VerifiedClaims
+    algorithm: str
+    kid: str | None
     key: VerificationKey
-    stored_at: float
+    since: float
+    """When it was verified."""
+
+    until: float
+    """From when on it counts no more."""
 
 
-class SignatureCache:
-    """Good signatures only, bounded in number and time.
+class AcceptedTokens:
+    """Good tokens only, bounded in number and time.
 
-    An entry names the key object that made it good. Each reading of a key set makes new objects, so that an entry
-    counts no longer than the set it was verified with. Tokens are kept as digests: a memory dump shows none.
+    Each names the key object that made it good: each reading of a key set makes new objects, so that whoever compares
+    them lets a token count no longer than the set it was verified with. Tokens are kept as digests: a memory dump
+    shows none.
     """
 
-    def __init__(self, *, max_seconds: float = MAX_SECONDS, max_signatures: int = MAX_SIGNATURES) -> None:
+    def __init__(self, *, max_seconds: float = MAX_SECONDS, max_tokens: int = MAX_TOKENS) -> None:
         self._max_seconds = max_seconds
-        self._max_signatures = max_signatures
-        self._entries: dict[bytes, _Entry] = {}
+        self._max_tokens = max_tokens
+        self._tokens: OrderedDict[bytes, Accepted] = OrderedDict()  # the first to be verified comes first
         self._lock = threading.Lock()  # for writing; a dict may be read meanwhile
 
-    def verifies(
-        self, key: VerificationKey, algorithm: str, signing_input: bytes, signature: bytes, now: float
-    ) -> bool:
-        """Answer like `VerificationKey.verifies`, remembering a yes."""
-        digest = hashlib.sha256(b"%b.%b.%b" % (algorithm.encode(), signing_input, signature)).digest()
-        entry = self._entries.get(digest)
-        if entry is not None and entry.key is key and 0 <= now - entry.stored_at < self._max_seconds:
-            return True
-        good = key.verifies(algorithm, signing_input, signature)
-        if good:
-            self._remember(digest, _Entry(key, now))
-        return good
+    def get(self, digest: bytes, now: float) -> Accepted | None:
+        """Return what was accepted under this digest, if it still would be with the same keys."""
+        accepted = self._tokens.get(digest)
+        if accepted is not None and accepted.since <= now < accepted.until:
+            return accepted
+        return None
 
-    def _remember(self, digest: bytes, entry: _Entry) -> None:
+    def put(self, digest: bytes, accepted: Accepted) -> None:
+        """Remember a token for at most a minute, and forget the oldest if there are too many."""
+        until = min(accepted.until, accepted.since + self._max_seconds)
         with self._lock:
-            self._entries[digest] = entry
-            if len(self._entries) > self._max_signatures:
-                del self._entries[next(iter(self._entries))]  # the oldest: a dict keeps the order of insertion
+            self._tokens[digest] = accepted._replace(until=until)
+            self._tokens.move_to_end(digest)
+            if len(self._tokens) > self._max_tokens:
+                self._tokens.popitem(last=False)

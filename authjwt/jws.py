@@ -1,6 +1,7 @@
 """The compact serialisation of a signed JWT (RFC 7515, section 7.1), read strictly."""
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -38,10 +39,15 @@ class UnverifiedToken:
         return self.header.get("kid")
 
 
+def digest_of(unverified_token: str) -> bytes:
+    """Return a name that no other token has. Raises InvalidToken if it is too large to be read."""
+    _check_length(unverified_token)
+    return hashlib.sha256(unverified_token.encode(errors="surrogatepass")).digest()
+
+
 def parse(unverified_token: str) -> UnverifiedToken:
     """Take a token apart without believing it. Raises InvalidToken."""
-    if len(unverified_token) > MAX_TOKEN_LENGTH:
-        raise InvalidToken(Reason.TOO_LARGE)
+    _check_length(unverified_token)
     parts = unverified_token.split(".")
     if len(parts) == _ENCRYPTED_PARTS:
         raise InvalidToken(Reason.ENCRYPTED)
@@ -53,6 +59,11 @@ def parse(unverified_token: str) -> UnverifiedToken:
         return UnverifiedToken(parse_object(header), parse_object(payload), signing_input, signature)
     except ValueError:  # of base64, UTF-8 and JSON alike
         raise InvalidToken(Reason.MALFORMED) from None
+
+
+def _check_length(unverified_token: str) -> None:
+    if len(unverified_token) > MAX_TOKEN_LENGTH:
+        raise InvalidToken(Reason.TOO_LARGE)
 
 
 def decode_base64url(text: str) -> bytes:

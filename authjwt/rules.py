@@ -120,8 +120,13 @@ def check_expiry(token: UnverifiedToken, rules: Rules, now: float) -> None:
     """`exp` is required (RFC 7519, section 4.1.4)."""
     if "exp" not in token.claims:
         raise InvalidToken(Reason.NO_EXPIRY)
-    if _time(token, "exp", Reason.MALFORMED_EXPIRY) + rules.leeway <= now:
+    if expires_at(token, rules) <= now:
         raise InvalidToken(Reason.EXPIRED)
+
+
+def expires_at(token: UnverifiedToken, rules: Rules) -> float:
+    """Return the time from which on a token is refused. Raises InvalidToken if its `exp` is no time."""
+    return _time(token, "exp", Reason.MALFORMED_EXPIRY) + rules.leeway
 
 
 def check_not_before(token: UnverifiedToken, rules: Rules, now: float) -> None:

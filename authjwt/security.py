@@ -26,7 +26,7 @@ class BearerAuth(AuthBase):
 
     def __call__(self, request: HttpRequest) -> Principal:
         """Authenticate a request. Raises InvalidToken or KeysUnavailable."""
-        unverified_token = bearer_token(request.headers.get("Authorization", ""))
+        unverified_token = bearer_token(request.META.get("HTTP_AUTHORIZATION", ""))
         return Principal(user_id=current_verifier().verify(unverified_token).subject)
 
 

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from authjwt.cache import SignatureCache
-from authjwt.jws import UnverifiedToken, parse
-from authjwt.keys import SECRET_ALGORITHM, KeySource, KeysUnavailable, VerificationKey
+from authjwt.cache import Accepted, AcceptedTokens
+from authjwt.jws import UnverifiedToken, digest_of, parse
+from authjwt.keys import KeySource, KeysUnavailable, VerificationKey
 from authjwt.principal import VerifiedClaims
 from authjwt.refusal import InvalidToken, Reason
-from authjwt.rules import CHECKS, LEEWAY, MAX_LIFETIME, Check, Rules
+from authjwt.rules import CHECKS, LEEWAY, MAX_LIFETIME, Check, Rules, expires_at
 
 __all__ = ["Finding", "InvalidToken", "KeysUnavailable", "VerifiedClaims", "Verifier"]
 
@@ -33,7 +33,6 @@ class Verifier:
         secret_requires: Collection[str] = ("iss", "aud"),
         max_lifetime: float = MAX_LIFETIME,
         leeway: float = LEEWAY,
-        signatures: SignatureCache | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.sources = tuple(sources)
@@ -46,8 +45,7 @@ class Verifier:
             max_lifetime=max_lifetime,
             leeway=leeway,
         )
-        self._checks = (*CHECKS, Check("its signature is that of the issuer", self._check_signature))
-        self._signatures = signatures or SignatureCache()
+        self._accepted = AcceptedTokens()
         self._clock = clock
 
     def verify(self, unverified_token: str) -> VerifiedClaims:
@@ -56,10 +54,15 @@ class Verifier:
         Raises InvalidToken, or KeysUnavailable if it cannot be known at the moment whether the token is good.
         """
         now = self._clock()
-        token = parse(unverified_token)
-        for check in self._checks:
-            check.run(token, self.rules, now)
-        return VerifiedClaims(subject=token.claims["sub"])
+        digest = digest_of(unverified_token)
+        accepted = self._accepted.get(digest, now)
+        if accepted is None:
+            return self._verify_anew(unverified_token, digest, now)
+        keys = self._candidates(accepted.algorithm, accepted.kid)
+        for key in keys:
+            if key is accepted.key:
+                return accepted.claims
+        return self._verify_anew(unverified_token, digest, now, keys)
 
     def explain(self, unverified_token: str) -> Iterator[Finding]:
         """Yield the outcome of each check that `verify` makes, up to and including the one that fails."""
@@ -70,7 +73,7 @@ class Verifier:
             yield Finding(_WELL_FORMED, exc)
             return
         yield Finding(_WELL_FORMED, None)
-        for check in self._checks:
+        for check in (*CHECKS, Check("its signature is that of the issuer", self._check_signature)):
             try:
                 check.run(token, self.rules, now)
             except (InvalidToken, KeysUnavailable) as exc:
@@ -78,19 +81,36 @@ class Verifier:
                 return
             yield Finding(check.rule, None)
 
-    def _check_signature(self, token: UnverifiedToken, _rules: Rules, now: float) -> None:
-        """Use a key, nowhere else (RFC 8725, section 3.3). The algorithm decides on the source, that on the key."""
-        algorithm = str(token.algorithm)
-        keys = self._source_of[algorithm].candidates(algorithm, token.kid)
+    def _verify_anew(
+        self, unverified_token: str, digest: bytes, now: float, keys: tuple[VerificationKey, ...] = ()
+    ) -> VerifiedClaims:
+        """Verify with these keys; without any, with those that the token asks for."""
+        token = parse(unverified_token)
+        for check in CHECKS:
+            check.run(token, self.rules, now)
+        algorithm, kid = str(token.algorithm), token.kid
+        key = _signer(token, keys or self._candidates(algorithm, kid))
+        claims = VerifiedClaims(subject=token.claims["sub"])
+        self._accepted.put(digest, Accepted(claims, algorithm, kid, key, now, expires_at(token, self.rules)))
+        return claims
+
+    def _candidates(self, algorithm: str, kid: str | None) -> tuple[VerificationKey, ...]:
+        """Return at least one key. The algorithm decides on the source, that on the keys."""
+        keys = self._source_of[algorithm].candidates(algorithm, kid)
         if not keys:
             raise InvalidToken(Reason.UNKNOWN_KEY)
-        if not any(self._verifies(key, algorithm, token, now) for key in keys):
-            raise InvalidToken(Reason.BAD_SIGNATURE)
+        return keys
 
-    def _verifies(self, key: VerificationKey, algorithm: str, token: UnverifiedToken, now: float) -> bool:
-        if algorithm == SECRET_ALGORITHM:  # an HMAC costs no more than looking it up
-            return key.verifies(algorithm, token.signing_input, token.signature)
-        return self._signatures.verifies(key, algorithm, token.signing_input, token.signature, now)
+    def _check_signature(self, token: UnverifiedToken, _rules: Rules, _now: float) -> None:
+        _signer(token, self._candidates(str(token.algorithm), token.kid))
+
+
+def _signer(token: UnverifiedToken, keys: Iterable[VerificationKey]) -> VerificationKey:
+    """Return the key that signed a token: keys are used here, nowhere else (RFC 8725, section 3.3)."""
+    for key in keys:
+        if key.verifies(str(token.algorithm), token.signing_input, token.signature):
+            return key
+    raise InvalidToken(Reason.BAD_SIGNATURE)
 
 
 _WELL_FORMED = "it is a signed JWT"

@@ -1,10 +1,8 @@
 """How many requests a user, or the address of refused tokens, may make (`RATE_LIMIT`)."""
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from math import ceil
+from typing import NamedTuple
 
 import limits
 from django.conf import settings
@@ -16,8 +14,7 @@ from authjwt.refusal import InvalidToken
 from config import address, metrics, windows
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """What is left of a limit after a request: `remaining` of `limit` requests for `reset` more seconds."""
 
     policy: str
@@ -27,10 +24,13 @@ class Quota:
     reset: int
 
     @property
-    def headers(self) -> Iterator[tuple[str, str]]:
+    def headers(self) -> dict[str, str]:
         """The fields of draft-ietf-httpapi-ratelimit-headers-11."""
-        yield "RateLimit-Policy", f'"{self.policy}";q={self.limit};w={self.window}'
-        yield "RateLimit", f'"{self.policy}";r={self.remaining};t={self.reset}'
+        policy, limit, window, remaining, reset = self
+        return {
+            "RateLimit-Policy": f'"{policy}";q={limit};w={window}',
+            "RateLimit": f'"{policy}";r={remaining};t={reset}',
+        }
 
 
 class RateLimited(Exception):
@@ -45,33 +45,39 @@ class RateLimit:
     """Counts requests by policy and identity, exactly, also under threads."""
 
     def __init__(self, rate: str, storage_url: str) -> None:
-        self._item = limits.parse(rate)
-        self._windows = windows.at(storage_url, self._item.get_expiry(), metrics.POLICIES)
+        item = limits.parse(rate)
+        self._rate = str(item)
+        self._limit, self._seconds = item.amount, item.get_expiry()
+        self._windows = windows.at(storage_url, self._seconds, metrics.POLICIES)
 
     def hit(self, policy: str, identity: str) -> Quota | None:
         """Count one request. Raises RateLimited where it is one too many; None, to let it pass, without the storage."""
-        window = self._windows[policy].hit(self._item.key_for(policy, identity))
+        window = self._windows[policy].hit(f"{policy}/{identity}/{self._rate}")
         if window is None:
             return None
-        limit, seconds = self._item.amount, self._item.get_expiry()
-        quota = Quota(policy, limit, seconds, max(0, limit - window.hits), min(seconds, ceil(window.seconds_left)))
-        if window.hits > limit:
+        hits, seconds_left = window
+        limit, seconds = self._limit, self._seconds
+        quota = Quota(policy, limit, seconds, max(0, limit - hits), min(seconds, ceil(seconds_left)))
+        if hits > limit:
             metrics.RATE_LIMITED.labels(policy).inc()
             raise RateLimited(quota)
         return quota
 
 
+_limits: dict[tuple[str, str | None], RateLimit] = {}
 _one_thread = threading.Lock()  # two first requests at once must not make two storages, each with its own counters
 
 
 def _configured() -> RateLimit | None:
+    rate, redis_url = where = settings.RATE_LIMIT, settings.REDIS_URL
+    return _limits.get(where) or (_make(rate, redis_url) if rate else None)
+
+
+def _make(rate: str, redis_url: str | None) -> RateLimit:
     with _one_thread:
-        return _make(settings.RATE_LIMIT, settings.REDIS_URL or "memory://")
-
-
-@cache
-def _make(rate: str, storage_url: str) -> RateLimit | None:
-    return RateLimit(rate, storage_url) if rate else None
+        if (rate, redis_url) not in _limits:
+            _limits[rate, redis_url] = RateLimit(rate, redis_url or "memory://")
+        return _limits[rate, redis_url]
 
 
 class BearerAuth(security.BearerAuth):

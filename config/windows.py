@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
 import structlog
-from limits.storage import RedisStorage
 
-from config import metrics
+from config import metrics, tracebacks
 
 MAX_WINDOWS: Final = 100_000  # held in memory at once: about 30 MB
 TIMEOUT: Final = 0.1  # seconds that Redis has for each step: to be connected, to answer
@@ -94,6 +93,8 @@ class RedisWindows:
     """
 
     def __init__(self, url: str, seconds: int) -> None:
+        from limits.storage import RedisStorage  # noqa: PLC0415 (a twentieth of a start that does without)
+
         self._seconds = seconds
         self._storage = RedisStorage(url, socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT)
         self._script = self._storage.get_connection().register_script(_HIT)
@@ -121,7 +122,7 @@ class RedisWindows:
                 return
             threading.Thread(target=self._recover, name="rate-limit-redis", daemon=True).start()
             self._away = True
-        log.warning("rate_limit_storage_unavailable", exception=type(exc).__name__)
+        log.warning("rate_limit_storage_unavailable", **tracebacks.facts(exc))
 
     def _recover(self) -> None:
         """Try what requests will do, and not merely to connect: a Redis that takes no writes is away, too."""

@@ -1,4 +1,7 @@
-"""The corpus over HTTP: what live servers answer to every credential, in every mode, and while there are no keys."""
+"""The corpus over HTTP: what live servers answer to every credential, and while there are no keys.
+
+Every credential in every mode: test_corpus.py.
+"""
 
 import re
 import socket
@@ -18,7 +21,7 @@ import pytest
 from authjwt.refusal import Reason
 from config import bounds
 from tests.authjwt.configuration import variables
-from tests.authjwt.corpus import CASES, MODES, Case, Mode
+from tests.authjwt.corpus import CASES, Case, Mode
 from tests.authjwt.forge import issuer_jwks, token
 from tests.authjwt.jwks_server import JWKSServer
 from tests.client import Answer
@@ -28,7 +31,7 @@ from tests.shapes import assert_error
 pytestmark = pytest.mark.django_db
 
 STOPPED_BY_SERVER: Final = {400, 431}
-SERVERS: Final[list[tuple[str, Mode]]] = [*(("gunicorn", mode) for mode in MODES), ("uvicorn", "both")]
+SERVERS: Final[list[tuple[str, Mode]]] = [("gunicorn", "both"), ("uvicorn", "jwks")]
 TIMEOUT_SECONDS: Final = 20
 RECOVERY_SECONDS: Final = 5
 
@@ -87,7 +90,7 @@ def running(server: str, mode: Mode, jwks_url: str) -> Iterator[Service]:
 
 @pytest.fixture(scope="module", params=SERVERS, ids="-".join)
 def service(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[Service]:  # noqa: ARG001 (its database)
-    """Start each server in each of its modes, once, while the issuer publishes its keys."""
+    """Start each server, once, while the issuer publishes its keys."""
     server, mode = request.param
     with JWKSServer(issuer_jwks()) as issuer, running(server, mode, issuer.url) as started:
         yield started

@@ -195,13 +195,46 @@ def test_removed_key_is_refused_after_the_ttl(issuer: JWKSServer, make: Callable
 def test_removed_key_is_refused_although_its_token_was_verified_a_moment_ago(
     issuer: JWKSServer, make: Callable[..., Verifier], clock: Clock
 ) -> None:
-    """The cache of signatures ends with the set of keys."""
+    """What is remembered of a token ends with the set of keys, and costs no further fetch."""
     verifier = make(grace=3)
     same = token("EdDSA")
     verifier.verify(same)
     issuer.publish()
     clock.ahead = TTL + 1
     assert refusal_of(verifier, same) == "unknown_key"
+    assert issuer.hits == 2
+
+
+def test_token_verified_a_moment_ago_is_good_with_a_set_that_was_read_again(
+    issuer: JWKSServer, make: Callable[..., Verifier], clock: Clock
+) -> None:
+    verifier = make(grace=3)
+    same = token("EdDSA")
+    for clock.ahead in (0, TTL + 1, 2 * TTL + 2):
+        assert [verifier.verify(same).subject for _ in range(3)] == ["alice"] * 3
+    assert issuer.hits == 3
+
+
+def test_key_that_is_now_for_another_algorithm_is_refused_although_its_token_was_verified_a_moment_ago(
+    issuer: JWKSServer, make: Callable[..., Verifier], clock: Clock
+) -> None:
+    verifier = make(grace=3)
+    same = token("RS256")
+    verifier.verify(same)
+    issuer.publish(issuer_key("RS256").jwk(alg="PS256"))
+    clock.ahead = TTL + 1
+    assert refusal_of(verifier, same) == "key_mismatch"
+
+
+def test_token_without_kid_is_refused_once_keys_are_several_although_it_was_verified_a_moment_ago(
+    issuer: JWKSServer, make: Callable[..., Verifier], clock: Clock
+) -> None:
+    verifier = make(grace=3)
+    same = assemble({"alg": "EdDSA"}, claims(), issuer_key("EdDSA").sign)
+    assert [verifier.verify(same).subject for _ in range(2)] == ["alice"] * 2
+    issuer.publish(issuer_key("EdDSA").jwk(), key_pair("new", "EdDSA").jwk())
+    clock.ahead = TTL + 1
+    assert refusal_of(verifier, same) == "ambiguous_key"
 
 
 def test_key_replaced_under_its_name_is_refused_after_the_ttl(
@@ -228,10 +261,11 @@ def test_empty_key_set_is_legitimate(issuer: JWKSServer, verifier: Verifier) -> 
 def test_refresh_begins_in_the_background_before_the_ttl_ends(
     issuer: JWKSServer, verifier: Verifier, clock: Clock
 ) -> None:
-    verifier.verify(token("EdDSA"))
+    same = token("EdDSA")
+    verifier.verify(same)
     clock.ahead = TTL * 0.6
     with behaving(issuer, stall(1.5)):
-        assert seconds_of(lambda: verifier.verify(token("EdDSA"))) < 0.5
+        assert seconds_of(lambda: verifier.verify(same)) < 0.5
         assert eventually(lambda: issuer.hits == 2)
 
 
@@ -409,10 +443,14 @@ def test_known_keys_outlive_an_outage(
 
 
 def test_keys_older_than_a_day_are_used_no_more(issuer: JWKSServer, verifier: Verifier, clock: Clock) -> None:
-    verifier.verify(token("EdDSA"))
+    """Nor is what is remembered of tokens."""
+    same = token("EdDSA")
+    verifier.verify(same)
     clock.ahead = DAY + 1
     with behaving(issuer, reset), pytest.raises(KeysUnavailable):
-        verifier.verify(token("EdDSA"))
+        verifier.verify(same)
+    clock.ahead += 1
+    assert verifier.verify(same).subject == "alice"
 
 
 def test_unknown_key_during_an_outage_is_unavailable(issuer: JWKSServer, verifier: Verifier) -> None:

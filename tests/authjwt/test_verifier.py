@@ -1,19 +1,16 @@
-"""Time, parties that are optional, and the cache of signatures."""
+"""Time, and parties that are optional."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
-from authjwt.cache import SignatureCache
-from authjwt.jwk import parse_key
-from authjwt.keys import ASYMMETRIC_ALGORITHMS, SecretKeys, VerificationKey
+from authjwt.keys import SecretKeys
 from authjwt.refusal import InvalidToken
 from authjwt.verifier import Verifier
-from tests.authjwt.forge import ISSUER, REMOVED, SECRET, issuer_key, token
+from tests.authjwt.forge import ISSUER, REMOVED, SECRET, token
 
 NOW = 1_800_000_000
-SIGNED = b"header.payload"
 
 
 def outcome(*, now: float = NOW, **payload: Any) -> str:
@@ -77,60 +74,6 @@ def test_parties_of_hs256_tokens_must_match_and_may_be_optional(
     else:
         with pytest.raises(InvalidToken):
             verifier.verify(token("HS256", payload=payload))
-
-
-class CountingKey(VerificationKey):
-    """A real key that counts how often it is used."""
-
-    uses = 0
-
-    def verifies(self, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
-        """Count, then verify."""
-        CountingKey.uses += 1
-        return super().verifies(algorithm, signing_input, signature)
-
-
-@pytest.fixture
-def counting_key() -> Callable[[], CountingKey]:
-    """Make key objects of the issuer's EdDSA key, counting from zero."""
-    CountingKey.uses = 0
-    key = parse_key(issuer_key("EdDSA").jwk(), ASYMMETRIC_ALGORITHMS)
-    return lambda: CountingKey(key.kid, key.algorithms, key.material)
-
-
-def test_signature_is_verified_once(counting_key: Callable[[], CountingKey]) -> None:
-    key, cache, signature = counting_key(), SignatureCache(), issuer_key("EdDSA").sign(SIGNED)
-    assert [cache.verifies(key, "EdDSA", SIGNED, signature, NOW + second) for second in range(59)] == [True] * 59
-    assert key.uses == 1
-
-
-def test_bad_signature_is_never_remembered(counting_key: Callable[[], CountingKey]) -> None:
-    key, cache = counting_key(), SignatureCache()
-    assert [cache.verifies(key, "EdDSA", SIGNED, bytes(64), NOW) for _ in range(3)] == [False] * 3
-    assert key.uses == 3
-
-
-@pytest.mark.parametrize("later", [60, 3600, -1])
-def test_signature_is_remembered_for_a_minute(counting_key: Callable[[], CountingKey], later: int) -> None:
-    """A clock that is set back ends it, too."""
-    key, cache, signature = counting_key(), SignatureCache(), issuer_key("EdDSA").sign(SIGNED)
-    for now in (NOW, NOW + later):
-        assert cache.verifies(key, "EdDSA", SIGNED, signature, now)
-    assert key.uses == 2
-
-
-def test_signature_is_remembered_for_one_key_object(counting_key: Callable[[], CountingKey]) -> None:
-    cache, signature = SignatureCache(), issuer_key("EdDSA").sign(SIGNED)
-    for key in (counting_key(), counting_key()):
-        assert cache.verifies(key, "EdDSA", SIGNED, signature, NOW)
-    assert CountingKey.uses == 2
-
-
-def test_remembered_signatures_are_bounded_oldest_first(counting_key: Callable[[], CountingKey]) -> None:
-    key, cache = counting_key(), SignatureCache(max_signatures=2)
-    for signed in (b"a.a", b"b.b", b"c.c", b"c.c", b"b.b", b"a.a"):
-        assert cache.verifies(key, "EdDSA", signed, issuer_key("EdDSA").sign(signed), NOW)
-    assert key.uses == 4
 
 
 def test_secret_is_not_shown() -> None:

@@ -1,6 +1,8 @@
 """Windows of the rate limit: exact, bounded, and no hindrance when their Redis is away."""
 
-import logging
+import io
+import itertools
+import json
 import socket
 import sys
 import time
@@ -11,6 +13,7 @@ from threading import Barrier
 import pytest
 
 from config import metrics, windows
+from config.rate_limit import RateLimit
 from config.windows import MAX_WINDOWS, MemoryWindows, RedisWindows
 from tests.parts import Redis
 
@@ -90,6 +93,15 @@ def test_redis_counts_for_all_who_ask_it(redis: Redis) -> None:
     assert all(window and 59 < window.seconds_left <= 60 for window in answers)
 
 
+def test_redis_tells_policies_identities_and_rates_apart(redis: Redis) -> None:
+    """One Redis holds the windows of all of them."""
+    minute, hour = RateLimit("10/minute", redis.url), RateLimit("10/hour", redis.url)
+    for rate_limit, policy, identity in itertools.product((minute, hour), ("user", "address"), ("one", "two")):
+        quota = rate_limit.hit(policy, identity)
+        assert quota
+        assert quota.remaining == 9
+
+
 def test_redis_begins_a_new_window_when_one_ends(redis: Redis) -> None:
     shared = RedisWindows(redis.url, 1)
     assert [window and window.hits for window in (shared.hit("short"), shared.hit("short"))] == [1, 2]
@@ -114,14 +126,14 @@ def away(request: pytest.FixtureRequest) -> Iterator[str]:
         yield f"redis://127.0.0.1:{listener.getsockname()[1]}/0"
 
 
-def test_redis_that_is_away_costs_little_and_one_log_line(away: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_redis_that_is_away_costs_little_and_one_log_line(away: str, log: io.StringIO) -> None:
     shared = RedisWindows(away, 60)
     started = time.monotonic()
     assert [shared.hit("alice") for _ in range(200)] == [None] * 200
     assert time.monotonic() - started < 2, "one timeout of 0.1 s; one for each request would make 20 s of it"
-    lines = [record for record in caplog.records if "rate_limit_storage_unavailable" in record.getMessage()]
-    assert [record.levelno for record in lines] == [logging.WARNING]
-    assert "127.0.0.1" not in lines[0].getMessage(), "a URL may hold a password"
+    (line,) = (line for line in log.getvalue().splitlines() if "rate_limit_storage_unavailable" in line)
+    assert json.loads(line)["level"] == "warning"
+    assert "127.0.0.1" not in line, "a URL may hold a password"
 
 
 def test_redis_that_is_back_counts_again_within_a_second_or_so(redis: Redis) -> None:
