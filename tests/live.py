@@ -1,19 +1,22 @@
 """Real servers of ours, as processes on this machine."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
 from django.db import connections
+
+from tests.parts.process import children
 
 START_SECONDS = 20
 STOP_SECONDS = 30
@@ -22,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = {
     "gunicorn": ["gunicorn", "-c", "python:config.gunicorn", "-b", "fd://{fd}", "config.wsgi"],
     "uvicorn": ["uvicorn", "--fd", "{fd}", "config.asgi:application"],
+    "granian": ["config.granian", "--fd", "{fd}"],
 }
 
 
@@ -48,12 +52,15 @@ class Server:
 def serve(
     server: str, env: Mapping[str, str] = MappingProxyType({}), *, log: IO[bytes] | None = None, root: Path = ROOT
 ) -> Iterator[str]:
-    """Start `gunicorn` or `uvicorn` on a free port with the tests' environment and `env`; yield the base URL.
+    """Start one of COMMANDS on a free port with the tests' environment and `env`; yield the base URL.
 
-    What it writes goes to `log`, or where the tests' own output goes. Its code is at `root`.
+    What it writes goes to `log`, or where the tests' own output goes. Its code is at `root`. It is killed in the end.
     """
     with start(server, env, log=log, root=root) as started:
-        yield started.base_url
+        try:
+            yield started.base_url
+        finally:
+            _kill(started.process.pid)
 
 
 @contextmanager
@@ -65,7 +72,7 @@ def start(
     log: IO[bytes] | None = None,
     root: Path = ROOT,
 ) -> Iterator[Server]:
-    """The same, with more of its own options, for those who want the process."""
+    """The same, with more of its own options, for those who want the process; it ends in order, which takes longer."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
         # Uvicorn takes an inherited socket for a Unix one and leaves Nagle's algorithm on: 40 ms an answer.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -85,6 +92,14 @@ def start(
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
+
+
+def _kill(server: int) -> None:
+    """End a server and its workers; it is halted first, so that it starts no more of them meanwhile."""
+    os.kill(server, signal.SIGSTOP)
+    for pid in [*children(server), server]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _wait_until_alive(server: str, base_url: str, process: subprocess.Popen[bytes]) -> None:
