@@ -8,16 +8,17 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import limits
-from limits.storage import RedisStorage
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from redis import RedisError
 
 from authjwt.better_auth import split_http_url
 from config import databases
+
+if TYPE_CHECKING:
+    from limits.storage import RedisStorage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 REDIS_URL = r"rediss?://[^/?\s]*(/\d*)?(\?\S*)?|unix://\S+"
@@ -50,6 +51,9 @@ def _rate(value: str) -> str:
 
 
 def _redis_url(value: str) -> str:
+    from limits.storage import RedisStorage  # noqa: PLC0415 (a twentieth of a start that does without)
+    from redis import RedisError  # noqa: PLC0415
+
     try:
         usable = bool(re.fullmatch(REDIS_URL, value)) and _takes_options(RedisStorage(value))
     except (ValueError, TypeError, RedisError):
@@ -59,7 +63,7 @@ def _redis_url(value: str) -> str:
     return value
 
 
-def _takes_options(storage: RedisStorage) -> bool:
+def _takes_options(storage: "RedisStorage") -> bool:
     """Whether a connection can be made, without connecting: which is when options are looked at."""
     return bool(storage.storage.connection_pool.make_connection())
 

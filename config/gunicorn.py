@@ -1,13 +1,12 @@
 """The production server: `gunicorn -c python:config.gunicorn config.wsgi`. The only place that configures it."""
 
-import socket
-from http import HTTPStatus
+import gc
 from pathlib import Path
 from typing import Any
 
-from gunicorn import glogging, util  # type: ignore[import-untyped]  # it has no types
+from gunicorn import glogging  # type: ignore[import-untyped]  # it has no types
 
-from config import bounds, embedded, environment, logging, unparsed
+from config import bounds, embedded, environment, logging
 from config.exposition import Exposition
 from config.worker import Worker
 
@@ -46,6 +45,15 @@ logger_class = Logger
 logconfig_dict = logging.dict_config(level=_environment.log_level, form=_environment.log_format)
 
 
+gc.disable()  # while the application is loaded: nothing of it is garbage, and looking at it all takes time
+
+
+def when_ready(_server: Any) -> None:  # noqa: ANN401 (gunicorn's arbiter, untyped)
+    """The application is loaded, and no worker is forked: what is there stays, in memory that they share."""
+    gc.freeze()
+    gc.enable()
+
+
 def pre_fork(server: Any, worker: Worker) -> None:  # noqa: ANN401 (gunicorn's arbiter, untyped)
     """Give the worker a slot for its metrics."""
     if _exposition:
@@ -68,12 +76,3 @@ def on_exit(_server: Any) -> None:  # noqa: ANN401 (gunicorn's arbiter, untyped)
     """Return only when the embedded PostgreSQL, if this process was the last to use it, has stopped."""
     if _environment.database_url is None:
         embedded.release()
-
-
-def _write_error(client: socket.socket, status: int, reason: str, _message: str) -> None:
-    if status == HTTPStatus.NOT_IMPLEMENTED:  # of a Transfer-Encoding that no parser would read: no fault of ours
-        status, reason = HTTPStatus.BAD_REQUEST, HTTPStatus.BAD_REQUEST.phrase
-    client.sendall(unparsed.refusal(status, reason))
-
-
-util.write_error = _write_error  # gunicorn has no setting for it; its own page is HTML

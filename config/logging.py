@@ -4,70 +4,110 @@ What others log is not trusted: Django, asyncio and the drivers put paths, heade
 Of a line that is not ours only the template and its numbers are kept; of an exception, what `config.tracebacks` leaves.
 """
 
+import json
 import logging.config
 import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+import orjson
 import structlog
-from structlog.types import EventDict, Processor
+from structlog.types import EventDict
 
-from config import tracebacks
+from config import correlation, tracebacks
 
 OURS = ("config", "tasks", "authjwt", "tasks_api")
-SERVERS = ("gunicorn.error", "uvicorn.error")
+SERVERS = ("gunicorn.error", "uvicorn.error", "_granian.serve")
 WITHHELD = "…"
 
 log = structlog.get_logger("tasks_api.process")
 
 
-def describe_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:  # noqa: ANN401 (structlog's)
-    """Replace an exception by its description, and drop the stack that a call may have asked for."""
-    event["event"] = str(event["event"]).strip()  # uvicorn ends one with a newline
-    event.pop("stack_info", None)
-    exc = tracebacks.current(event.pop("exc_info", None))
-    if exc is not None:
-        event["exception"] = tracebacks.describe(exc)
-    return event
+class Line(logging.LogRecord):
+    """A line of ours. Unlike others' it does not know its caller, thread and process: nobody asks, and they cost."""
+
+    def __init__(self, name: str, level: str, event: EventDict) -> None:
+        self.name, self.levelname, self.event = name, level, event
+        self.msg, self.args = event["event"], ()  # what is printed of a line that cannot be written
 
 
-def for_terminals(_logger: Any, _method: str, event: EventDict) -> EventDict:  # noqa: ANN401 (structlog's)
-    """Let no value write lines of its own. JSON cannot hold such characters in the first place."""
+class Logger:
+    """Structlog's way to the handler that has the lines of everybody, past the loggers of `logging`."""
+
+    def __init__(self, handler: logging.Handler, name: str) -> None:
+        self.name = name
+        self.debug = self.info = self.warning = self.error = self.critical = handler.handle
+
+
+def _as_line(logger: Logger, level: str, event: EventDict) -> tuple[tuple[Line], dict[str, Any]]:
+    return (Line(logger.name, level, event),), {}
+
+
+class Formatter(logging.Formatter):
+    """What a line looks like, whosever it is. An exception is replaced by its description, and a stack left out."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._render = _as_json if form == "json" else _for_terminals()
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = record.event if isinstance(record, Line) else _foreign(record)
+        exc = tracebacks.current(event.pop("exc_info", None))
+        event.update(correlation.current())
+        event["level"] = record.levelname.lower()
+        event["logger"] = record.name
+        event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        if exc is not None:
+            event["exception"] = tracebacks.describe(exc)
+        return self._render(event)
+
+
+def _as_json(event: EventDict) -> str:
+    """In ASCII: then no value can hold what some reader takes for the end of a line."""
+    try:
+        line = orjson.dumps(event, default=repr)
+    except TypeError:  # a lone surrogate, an integer of more than 64 bits
+        return _in_ascii(event)
+    return line.decode() if line.isascii() else _in_ascii(event)
+
+
+_in_ascii = json.JSONEncoder(separators=(",", ":"), default=repr).encode
+
+
+def _for_terminals() -> Callable[[EventDict], str]:
+    colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
+    console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)
+    return lambda event: console(None, "", _printable(event))
+
+
+def _printable(event: EventDict) -> EventDict:
+    """Let no value write lines of its own."""
     exception = event.pop("exception", None)
     event = {name: tracebacks.printable(value) if isinstance(value, str) else value for name, value in event.items()}
     return event if exception is None else event | {"exception": tracebacks.as_text(exception)}
 
 
-SHARED: list[Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
-LAST: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, describe_exception]
-
-
-class Formatter(structlog.stdlib.ProcessorFormatter):
-    """Structlog's, for our lines and everybody's, once it is clear whose they are."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        if not hasattr(record, "_logger") and not _is_harmless(record):  # structlog's own, which is ours, has one
-            record = logging.makeLogRecord(record.__dict__)
-            record.msg, record.args = _template(record), ()
-        return super().format(record)
+def _foreign(record: logging.LogRecord) -> EventDict:
+    message = record.getMessage() if _is_harmless(record) else _template(record)
+    return {"event": message.strip(), "exc_info": record.exc_info}  # uvicorn ends one with a newline
 
 
 def _is_harmless(record: logging.LogRecord) -> bool:
     """Whether a message may be shown in full: ours, and what the servers say of themselves.
 
-    At INFO that is all they say; from WARNING on, gunicorn quotes requests, and uvicorn has fixed sentences for them.
+    At INFO that is all they say; from WARNING on, gunicorn quotes requests, uvicorn has fixed sentences for them, and
+    granian's parent, which sees none, speaks of its workers.
     """
     return (
         record.name.partition(".")[0] in OURS
         or (record.name in SERVERS and record.levelno <= logging.INFO)
         or (record.name == "uvicorn.error" and not record.args)
+        or record.name == "_granian"
     )
 
 
@@ -87,10 +127,11 @@ def _says_nothing(value: object) -> bool:
 def configure(*, level: str, form: str) -> None:
     """Set logging up for this process. `form` is `json` or `console`."""
     logging.config.dictConfig(dict_config(level=level, form=form))
+    (handler,) = logging.getLogger().handlers
     structlog.configure(
-        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[_as_line],
+        logger_factory=partial(Logger, handler),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
 
@@ -102,9 +143,7 @@ def dict_config(*, level: str, form: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "structured": {"()": Formatter, "foreign_pre_chain": SHARED, "processors": [*LAST, *_renderers(form)]}
-        },
+        "formatters": {"structured": {"()": Formatter, "form": form}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": others},
         "loggers": {name: {"level": level} for name in OURS}
@@ -117,13 +156,6 @@ def dict_config(*, level: str, form: str) -> dict[str, Any]:
             "uvicorn.access": {"handlers": [], "propagate": False},
         },
     }
-
-
-def _renderers(form: str) -> list[Processor]:
-    if form == "json":
-        return [structlog.processors.JSONRenderer()]
-    colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
-    return [for_terminals, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
 
 
 def log_what_nobody_catches() -> None:

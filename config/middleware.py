@@ -2,13 +2,18 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
+from typing import cast
 
 import structlog
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest, HttpResponse
+from django.db import close_old_connections
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from authjwt.principal import Principal
 from config import correlation, errors, headers, metrics
@@ -21,6 +26,7 @@ log = structlog.get_logger("tasks_api.request")
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 ADMIN_SECONDS = 20.0
+HOSTS = 100  # allowed ones, with their ports, that are remembered: few are used, and any port is allowed
 PROBES = frozenset({"/livez", "/readyz", "/health"})
 
 
@@ -29,10 +35,11 @@ def request_line(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
-        request_id = correlation.begin(request.headers.get("X-Request-ID", ""), request.headers.get("traceparent", ""))
+        sent = request.META  # `request.headers` would make a dictionary of all of them first
+        request_id = correlation.begin(sent.get("HTTP_X_REQUEST_ID", ""), sent.get("HTTP_TRACEPARENT", ""))
         method = request.method if request.method in METHODS else "_OTHER"  # the name that OpenTelemetry gives them
         response = get_response(request)
-        response["X-Request-ID"] = request_id
+        headers.put(response, "X-Request-ID", request_id)
         principal: Principal | None = getattr(request, "auth", None)
         log.info(
             "request",
@@ -53,9 +60,18 @@ def _route(request: HttpRequest) -> str | None:
     return f"/{match.route}" if match and match.url_name != metrics.UNMATCHED else None
 
 
+@lru_cache(maxsize=1024)
 def user_digest(user_id: str) -> str:
     """The name of a user in the log: the same for all their requests, and nobody's without SECRET_KEY."""
     return hashlib.blake2b(user_id.encode(), digest_size=8, key=settings.SECRET_KEY.encode()[:64]).hexdigest()
+
+
+_JSON = headers.Prepared(headers.EVERYWHERE | {"Content-Security-Policy": headers.NOTHING})
+_PAGE = headers.Prepared(
+    headers.EVERYWHERE | {"Content-Security-Policy": headers.PAGE, "Cache-Control": "no-store, private"}
+)
+_UNCHANGED = headers.Prepared(headers.EVERYWHERE)  # a CSP would replace that of the page that the browser has
+_TLS = headers.Prepared({"Strict-Transport-Security": headers.STRICT_TRANSPORT_SECURITY})
 
 
 def security_headers(get_response: GetResponse) -> GetResponse:
@@ -63,13 +79,28 @@ def security_headers(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        for name, value in headers.EVERYWHERE.items():
-            response.headers.setdefault(name, value)
-        is_page = response.get("Content-Type", "").startswith("text/html")
-        if response.status_code != 304:  # noqa: PLR2004 (the page that the browser kept would take this for its own)
-            response.headers.setdefault("Content-Security-Policy", headers.PAGE if is_page else headers.NOTHING)
-        if is_page:  # the admin's, some of which Django says nothing of
-            response.headers.setdefault("Cache-Control", "no-store, private")
+        if response.status_code == 304:  # noqa: PLR2004
+            _UNCHANGED.complete(response)
+        elif response.get("Content-Type", "").startswith("text/html"):
+            _PAGE.complete(response)
+        else:
+            _JSON.complete(response)
+        if request.is_secure():
+            _TLS.complete(response)
+        return response
+
+    return middleware
+
+
+def cors(get_response: GetResponse) -> GetResponse:
+    """Let corsheaders see who comes from another origin; for all others an answer only says that this matters."""
+    from_elsewhere = CorsMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if "HTTP_ORIGIN" in request.META:
+            return cast("HttpResponseBase", from_elsewhere(request))
+        response = get_response(request)
+        patch_vary_headers(response, ["origin"])
         return response
 
     return middleware
@@ -85,30 +116,39 @@ def http_semantics(get_response: GetResponse) -> GetResponse:
         response = _shaped(get_response(request), method)
         if isinstance(response, HttpResponse):
             _measure(response, method)
-        for name, value in _quota_headers(request):
-            response[name] = value
+        elif isinstance(response, StreamingHttpResponse) and method == "HEAD" != request.method:
+            response.streaming_content = ()  # what has not begun is never read
+        quota: Quota | None = getattr(request, "quota", None)
+        if quota:
+            for name, value in quota.headers.items():
+                headers.put(response, name, value)
         return response
 
     return middleware
 
 
-def operators_patience(get_response: GetResponse) -> GetResponse:
-    """Let the admin wait for the database for longer than the API does, and not for ever."""
+def operators_connections(get_response: GetResponse) -> GetResponse:
+    """Let the admin wait for the database for longer than the API does, and not for ever; give connections back."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         with patience.at_most(ADMIN_SECONDS):
-            return get_response(request)
+            response = get_response(request)
+        response._resource_closers.append(close_old_connections)  # type: ignore[attr-defined]  # what streams still reads
+        return response
 
     return middleware
 
 
 def admission(get_response: GetResponse) -> GetResponse:
     """Turn away who calls us by another name, or sends more than we take, before anything is read."""
+    known: set[str | None] = set()
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
-            if request.path not in PROBES:  # they come from load balancers, by address
+            if request.META.get("HTTP_HOST") not in known and request.path not in PROBES:  # probes come by address
                 request.get_host()
+                if len(known) < HOSTS:
+                    known.add(request.META.get("HTTP_HOST"))
             if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_BODY_BYTES:
                 raise RequestDataTooBig
         except SuspiciousOperation as exc:
@@ -116,11 +156,6 @@ def admission(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
-
-
-def _quota_headers(request: HttpRequest) -> Iterable[tuple[str, str]]:
-    quota: Quota | None = getattr(request, "quota", None)
-    return quota.headers if quota else ()
 
 
 def _shaped(response: HttpResponseBase, method: str | None) -> HttpResponseBase:
@@ -138,6 +173,6 @@ def _measure(response: HttpResponse, method: str | None) -> None:
     if response.status_code == 204:  # noqa: PLR2004
         del response["Content-Type"]
     elif response.status_code != 304:  # noqa: PLR2004 (its length would be that of the answer it stands for)
-        response["Content-Length"] = str(len(response.content))
+        headers.put(response, "Content-Length", str(len(response.content)))
     if method == "HEAD":
         response.content = b""

@@ -1,12 +1,11 @@
 """What a server refuses itself, before Django sees it, is refused in the shape of all other errors."""
 
-import uuid
 from http import HTTPStatus
 
 import orjson
 import structlog
 
-from config import headers
+from config import correlation, headers
 
 log = structlog.get_logger("tasks_api.unparsed")
 
@@ -26,12 +25,12 @@ CODES = {
 }
 
 
-def refusal(status: int, reason: str | None = None) -> bytes:
+def refusal(status: int) -> bytes:
     """A whole HTTP/1.1 response, after which the connection is closed; and its line in the log."""
-    request_id = str(uuid.uuid4())
-    structlog.contextvars.clear_contextvars()  # of the request that this thread answered before
-    log.warning("refused_by_server", request_id=request_id, status=status)
-    reason = reason or HTTPStatus(status).phrase
+    request_id = correlation.begin()
+    log.warning("refused_by_server", status=status)
+    correlation.end()  # this thread may be the one that serves all connections, with lines of its own
+    reason = HTTPStatus(status).phrase
     code = CODES.get(status) or CODES[400 if status < 500 else 500]  # noqa: PLR2004
     body = orjson.dumps({"error": code, "message": reason})
     sent = HEADERS | {"X-Request-ID": request_id, "Content-Length": str(len(body))}

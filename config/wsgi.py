@@ -2,15 +2,16 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django_application = get_wsgi_application()  # first, so that a bad environment is reported before anything else fails
+django.setup(set_prefix=False)  # first, so that a bad environment is reported before anything else fails
 
 from django.conf import settings
 
 from config import startup
 from config.body import bounded_wsgi
+from config.handler import Handler
 
 startup.prepare()
-application = bounded_wsgi(django_application, settings.MAX_BODY_BYTES)
+application = bounded_wsgi(Handler(), settings.MAX_BODY_BYTES)

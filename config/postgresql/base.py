@@ -1,16 +1,19 @@
 """Django looks for a backend's DatabaseWrapper in a module of this name."""
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import dj_database_url
 import psycopg
 from django.db.backends.postgresql import base
+from psycopg.adapt import Transformer
+from psycopg.pq.abc import PGresult
 
 from config import embedded
 from config.postgresql import patience
 from config.postgresql.connection import Connection, NotConnected, connect
-from config.postgresql.row_security import Cursor
+from config.postgresql.row_security import Cursor, bound, for_user
 
 POOL_SECONDS = 0.5  # a request asks the pool again after them
 FRESH_SECONDS = 30.0  # a connection used within them, whose server said nothing since, needs no asking
@@ -44,6 +47,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         return self._used_at - before < FRESH_SECONDS or super().is_usable()
 
+    def fetch(self, sql: str, values: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
+        """Run a statement as a cursor does, in a third of the calls. Returns its rows, and how many it touched.
+
+        In a transaction, and where somebody looks on (`connection.queries`), a cursor it is.
+        """
+        if self.in_atomic_block or self.queries_logged or self.execute_wrappers:
+            with self.cursor() as cursor:
+                cursor.execute(sql, values)
+                return cursor.fetchall() if cursor.description else [], cursor.rowcount
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        connection = cast("Connection", self.connection)
+        with self.wrap_database_errors:
+            statement = bound(connection, sql, values)
+            secured = self.settings_dict.get("ROW_SECURITY")
+            result = connection.ask(for_user(connection, statement) if secured else statement)
+            return _rows(connection, result), result.command_tuples or 0
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Between requests: have the connection checked before it is used again, or give it back to the pool."""
+        if not self.in_atomic_block:
+            super().close_if_unusable_or_obsolete()
+
     def _pooled(self) -> Connection:
         """A connection whose server has not hung up. The pool's own check would ask each, and back off."""
         left = patience.remaining()
@@ -65,3 +91,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with self.pool._lock:
             for waiting in [one for one in self.pool._waiting if one.error]:
                 self.pool._waiting.remove(waiting)
+
+
+def _rows(connection: Connection, result: PGresult) -> list[tuple[Any, ...]]:
+    if not result.nfields:
+        return []
+    reader = Transformer(connection)
+    reader.set_pgresult(result)
+    rows: list[tuple[Any, ...]] = reader.load_rows(0, result.ntuples, tuple)
+    return rows

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.errors import _WaitTimeout  # the only sign of an expired `timeout`
+from psycopg.errors import _WaitTimeout, error_from_result  # the first: the only sign of an expired `timeout`
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
 from config import metrics
 from config.postgresql import patience
@@ -58,6 +61,17 @@ class Connection(psycopg.Connection[Any]):
             raise
         self.answered_at = time.monotonic()
         return result
+
+    def ask(self, statements: str) -> PGresult:
+        """Send statements in one message, and return the last one's result. Raises psycopg's errors."""
+        with self.lock:
+            self.pgconn.send_query(statements.encode())
+            results = self.wait(execute(self.pgconn))
+        for result in results:
+            if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+                raise error_from_result(result, encoding="utf-8")
+        last: PGresult = results[-1]
+        return last
 
     @property
     def alive(self) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -45,18 +46,16 @@ class _Crowd:
         """Note that the database answers."""
         self._silent = False
 
-    @contextmanager
-    def approached(self) -> Iterator[None]:
-        """Ask in here. Raises NoAnswer where too many wait already, and in vain."""
+    def approach(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask from the edge. Raises NotAsked where too many wait already, and in vain."""
         if not (self._silent and self._size >= CROWD):
-            yield
-        elif self._scouting.acquire(blocking=False):
-            try:
-                yield
-            finally:
-                self._scouting.release()
-        else:
+            return ask()
+        if not self._scouting.acquire(blocking=False):
             raise NotAsked("too many requests are waiting for the database")
+        try:
+            return ask()
+        finally:
+            self._scouting.release()
 
     @contextmanager
     def joined(self) -> Iterator[None]:
@@ -77,16 +76,22 @@ class _Crowd:
 _crowd = _Crowd()
 
 
-@contextmanager
-def at_most(seconds: float, *, apart: bool = False) -> Iterator[None]:
+class at_most:  # noqa: N801 (read as a function is)
     """Wait for the database so long in all; without it (commands, migrations), as long as it takes.
 
     Who waits `apart` from the crowd is not counted.
     """
-    deadline, place = _deadline.set(time.monotonic() + seconds), _apart.set(apart)
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_apart", "_outside", "_seconds")
+
+    def __init__(self, seconds: float, *, apart: bool = False) -> None:
+        self._seconds, self._apart = seconds, apart
+
+    def __enter__(self) -> None:
+        self._outside = _deadline.set(time.monotonic() + self._seconds), _apart.set(self._apart)
+
+    def __exit__(self, *_: object) -> None:
+        deadline, place = self._outside
         _deadline.reset(deadline)
         _apart.reset(place)
 
@@ -122,8 +127,7 @@ def wait(ask: Callable[[float | None], Answer], expires: type[Exception]) -> Ans
     if _apart.get():
         return _last(ask, expires)
     try:
-        with _crowd.approached():
-            answer = ask(min(left, PROMPT_SECONDS))
+        answer = _crowd.approach(partial(ask, min(left, PROMPT_SECONDS)))
     except expires:
         with _crowd.joined():
             answer = _last(ask, expires)

@@ -51,9 +51,9 @@ def call(operation: Callable[[], Result], *, repeatable: bool) -> Result:
     done. During an outage, which others have waited for already, a failure is passed on at once.
     """
     for pause in chain(PAUSES, repeat(PAUSES[-1])):
+        metrics.DATABASE_IN_USE.inc()
         try:
-            with metrics.DATABASE_IN_USE.track_inprogress():
-                result = operation()
+            result = operation()
         except (OperationalError, InterfaceError, InternalError) as exc:
             if connection.in_atomic_block:  # the transaction is somebody else's, and so is the next attempt
                 raise
@@ -65,6 +65,8 @@ def call(operation: Callable[[], Result], *, repeatable: bool) -> Result:
         else:
             _outage.clear()
             return result
+        finally:
+            metrics.DATABASE_IN_USE.dec()
     raise AssertionError  # PAUSES never end
 
 

@@ -34,6 +34,8 @@ def prepare_owner(database: BaseDatabaseWrapper, role: str, password: str | None
             _run(cursor, "GRANT {} TO CURRENT_USER", role)
             for table in _owned_tables(cursor):
                 _run(cursor, "ALTER TABLE {} OWNER TO {}", table, role)
+            for function in _owned_functions(cursor):
+                cursor.execute(sql.SQL("ALTER FUNCTION {} OWNER TO {}").format(sql.SQL(function), sql.Identifier(role)))
             for table, policy in _policies_of_current_user(cursor):
                 _run(cursor, "ALTER POLICY {} ON {} TO {}", policy, table, role)
 
@@ -117,6 +119,15 @@ def _tables(cursor: CursorWrapper, app_label: str | None = None) -> Iterator[str
 def _owned_tables(cursor: CursorWrapper) -> list[str]:
     owned = f"SELECT relowner = current_user::regrole {_OF_TABLE}"
     return [table for table in _tables(cursor) if _one(cursor, owned, table)]
+
+
+def _owned_functions(cursor: CursorWrapper) -> list[str]:
+    """Those of our triggers, some of which work with the rights of their owner."""
+    cursor.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc WHERE proname LIKE 'task\\_%'"
+        " AND proowner = current_user::regrole AND pronamespace = current_schema::regnamespace"
+    )
+    return [function for (function,) in cursor.fetchall()]
 
 
 def _policies_of_current_user(cursor: CursorWrapper) -> list[tuple[str, str]]:

@@ -4,12 +4,13 @@ PostgreSQL takes a message of several statements for one transaction, so `SET LO
 came with: no trip of its own, and nothing that a pooler in transaction mode could pass on to another client.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar, Token
 from typing import Any, Self
+from uuid import UUID
 
-from psycopg import ClientCursor, NotSupportedError
+from psycopg import ClientCursor, Connection, NotSupportedError
+from psycopg.pq import Escaping
 
 # Within a transaction that failed PostgreSQL listens to nothing else, and these see no rows.
 TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
@@ -17,14 +18,19 @@ TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 _user_id: ContextVar[str] = ContextVar("database_user_id", default="")  # nobody
 
 
-@contextmanager
-def acting_as(user_id: str) -> Iterator[None]:
+class acting_as:  # noqa: N801 (read as a function is)
     """See and touch this user's rows only, whatever the statements say; without it, none."""
-    token = _user_id.set(user_id)
-    try:
-        yield
-    finally:
-        _user_id.reset(token)
+
+    __slots__ = ("_outside", "_user_id")
+
+    def __init__(self, user_id: str) -> None:
+        self._user_id = user_id
+
+    def __enter__(self) -> None:
+        self._outside: Token[str] = _user_id.set(self._user_id)
+
+    def __exit__(self, *_: object) -> None:
+        _user_id.reset(self._outside)
 
 
 class Cursor(ClientCursor[Any]):
@@ -34,15 +40,40 @@ class Cursor(ClientCursor[Any]):
     """
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:  # noqa: ANN401 (psycopg's)
-        statement = self.mogrify(query, params)
+        if isinstance(query, str) and isinstance(params, list | tuple):
+            statement = bound(self._conn, query, params)
+        else:
+            statement = self.mogrify(query, params)
         if statement.startswith(TRANSACTION_CONTROL):
             return super().execute(statement, **options)
-        super().execute(f"{self.mogrify('SET LOCAL app.user_id = %s', [_user_id.get()])};{statement}", **options)
-        self.nextset()  # past the answer to SET
-        return self
+        super().execute(for_user(self._conn, statement), **options)
+        return self.set_result(-1)  # past the answers to SET and to all but the last statement
 
     def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> None:  # noqa: ANN401 (psycopg's)
         if options.get("returning"):
             raise NotSupportedError("row-level security and many results do not go together")
         for params in params_seq:
             self.execute(query, params)
+
+
+def for_user(connection: Connection[Any], statement: str) -> str:
+    """The statement with its user in front."""
+    return f"SET LOCAL app.user_id = {_literal(connection, _user_id.get())};{statement}"
+
+
+def bound(connection: Connection[Any], query: str, values: Sequence[Any]) -> str:
+    """The query with its values, as psycopg's `mogrify`, without an object for each of them."""
+    return query % tuple([_literal(connection, value) for value in values])
+
+
+def _literal(connection: Connection[Any], value: object) -> str:
+    """The value as psycopg writes it; what is frequent and plain in a tenth of the time."""
+    if type(value) is str and "\0" not in value:  # libpq would stop there, psycopg refuses it
+        return bytes(Escaping(connection.pgconn).escape_literal(value.encode())).decode()
+    if type(value) is bool:
+        return "true" if value else "false"
+    if type(value) is int:
+        return f" {value}"  # "-" and a negative one would make a comment
+    if type(value) is UUID:
+        return f"'{value}'::uuid"
+    return ClientCursor(connection).mogrify("%s", [value])

@@ -3,13 +3,20 @@
 import io
 import json
 import logging
+import os
 import subprocess
 import sys
+import uuid
+from typing import Any
 
 import pytest
+import structlog
 
 from config import logging as config_logging
+from config import unparsed
 from tests.client import User
+
+ours = structlog.get_logger("tasks_api.test")
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -55,10 +62,7 @@ def test_trace_of_one_request_is_not_that_of_the_next(nobody: User, log: io.Stri
 
 
 def _on_a_terminal(record: logging.LogRecord) -> str:
-    described = config_logging.dict_config(level="INFO", form="console")["formatters"]["structured"]
-    return config_logging.Formatter(
-        processors=described["processors"], foreign_pre_chain=described["foreign_pre_chain"]
-    ).format(record)
+    return config_logging.Formatter("console").format(record)
 
 
 def _record(message: str, exc: BaseException | None = None) -> logging.LogRecord:
@@ -124,3 +128,111 @@ def test_last_words_of_a_process_are_lines_too() -> None:
     assert (uncaught["event"], uncaught["exception"][0]["type"]) == ("uncaught_exception", "ValueError")
     assert "somebody" not in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("\ud800", "\ud800", id="lone surrogate"),
+        pytest.param("a\x85\u2028\x9b2Jb", "a\x85\u2028\x9b2Jb", id="ends of lines"),
+        pytest.param("\N{SNOWMAN}", "\N{SNOWMAN}", id="not ASCII"),
+        pytest.param(2**70, 2**70, id="more than 64 bits"),
+        pytest.param({1: "a"}, {"1": "a"}, id="name that is no text"),
+        pytest.param(int, "<class 'int'>", id="anything"),
+    ],
+)
+def test_any_value_makes_one_line(log: io.StringIO, value: object, shown: object) -> None:
+    ours.info("said", value=value)
+    (line,) = log.getvalue().splitlines()
+    assert line.isascii()
+    assert json.loads(line)["value"] == shown
+
+
+def test_line_that_cannot_be_written_fails_nobody(log: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    circle: list[object] = []
+    circle.append(circle)
+    ours.info("said", value=circle)
+    assert log.getvalue() == ""
+    assert "Circular reference" in capsys.readouterr().err
+
+
+def test_lines_of_libraries_have_the_form_and_the_request_of_ours(nobody: User, log: io.StringIO) -> None:
+    request_id = nobody.get("/livez").headers["X-Request-ID"]
+    ours.warning("said")
+    logging.getLogger("some.library").warning("said")
+    first, second = (json.loads(line) for line in log.getvalue().splitlines()[-2:])
+    assert [*first] == [*second] == ["event", "request_id", "level", "logger", "timestamp"]
+    assert first["request_id"] == second["request_id"] == request_id
+
+
+def test_refusal_has_an_id_that_nothing_else_has(log: io.StringIO) -> None:
+    assert b"X-Request-ID" in unparsed.refusal(400)
+    ours.info("said")
+    refused, after = (json.loads(line) for line in log.getvalue().splitlines())
+    assert uuid.UUID(refused["request_id"])
+    assert "request_id" not in after
+
+
+def test_new_request_id_is_a_uuid(nobody: User) -> None:
+    made = [uuid.UUID(nobody.get("/livez").headers["X-Request-ID"]) for _ in range(3)]
+    assert [one.version for one in made] == [4, 4, 4]
+    assert len(set(made)) == 3
+
+
+def _written(script: str, level: str = "INFO", stderr: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    script = (
+        "import logging, os, structlog, threading\n"
+        "from config.logging import configure\n"
+        f"configure(level={level!r}, form='json')\n"
+        "ours, library = structlog.get_logger('tasks_api.test'), logging.getLogger('some.library')\n" + script
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=stderr, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("DEBUG", ["ours debug", "ours info", "theirs info", "ours warning", "theirs warning"]),
+        ("INFO", ["ours info", "theirs info", "ours warning", "theirs warning"]),
+        ("WARNING", ["ours warning", "theirs warning"]),
+        ("ERROR", []),
+    ],
+)
+def test_level_is_honoured(level: str, shown: list[str]) -> None:
+    script = "for level in ('debug', 'info', 'warning'):\n getattr(ours, level)('ours ' + level)\n"
+    script += " getattr(library, level)('theirs %d', 1)\n"
+    lines: list[dict[str, Any]] = [json.loads(line) for line in _written(script, level).stderr.splitlines()]
+    assert [f"{line['event'].split()[0]} {line['level']}" for line in lines] == shown
+
+
+CROWD = """
+def write():
+    for number in range(100):
+        ours.info("said", pid=os.getpid(), filling="x" * number * 20)
+        library.warning("said %d", number)
+
+ours.info("said", pid=0)  # the logger is made before the fork
+child = os.fork()
+threads = [threading.Thread(target=write) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_lines_of_threads_and_workers_stay_whole() -> None:
+    lines = [json.loads(line) for line in _written(CROWD).stderr.splitlines()]
+    assert len(lines) == 1 + 2 * 4 * 100 * 2
+
+
+def test_stderr_that_nobody_reads_stops_nobody() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = _written("ours.info('said')\nlibrary.warning('said')\nours.info('said')\nprint('goes on')", stderr=writes)
+    os.close(writes)
+    assert done.stdout == "goes on\n"

@@ -49,7 +49,7 @@ class Measured:
         return self.scrape().get((name, frozenset(labels.items())))
 
     def workers(self) -> list[int]:
-        """Process ids of gunicorn's workers: whose environment has our port, and whose parent's has, too."""
+        """Process ids of a server's workers: whose environment has our port, and whose parent's has, too."""
         mark = f"\0METRICS_PORT={self.port}\0".encode()
         ours = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/environ") if mark in _read(path)]
         return [pid for pid in ours if _parent(pid) in ours]
@@ -70,8 +70,8 @@ def _parent(pid: int) -> int:
 def _serving(name: str, env: Mapping[str, str]) -> Iterator[Measured]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
-    with live.serve(name, {"METRICS_PORT": str(port), **env}) as base_url:
-        api = Live(name, base_url)
+    with live.start(name, {"METRICS_PORT": str(port), **env}) as server:
+        api = Live(name, server.base_url)
         yield Measured(api, port)
         api.close()
 
@@ -83,10 +83,11 @@ def silent_database() -> Iterator[str]:
         yield f"postgresql://tasks:tasks@127.0.0.1:{listener.getsockname()[1]}/tasks"
 
 
-@pytest.fixture(scope="module")
-def gunicorn(silent_database: str, django_db_setup: None) -> Iterator[Measured]:  # noqa: ARG001 (serve names it)
+@pytest.fixture(scope="module", params=["gunicorn", "granian"])
+def workers(request: pytest.FixtureRequest, silent_database: str, django_db_setup: None) -> Iterator[Measured]:  # noqa: ARG001 (serve names it)
+    """A server of several processes."""
     env = {"DATABASE_URL": silent_database, "RATE_LIMIT": "1000/hour", "WEB_CONCURRENCY": str(len(SLOTS))}
-    with _serving("gunicorn", env) as measured:
+    with _serving(request.param, env) as measured:
         _wait(lambda: all(measured.value("process_open_fds", worker=slot) for slot in SLOTS))  # all have started
         yield measured
 
@@ -141,91 +142,91 @@ def _many(measured: Measured, count: int, path: str, **headers: str) -> None:
         list(pool.map(get, range(count)))
 
 
-def test_requests_are_counted_exactly_over_workers(gunicorn: Measured) -> None:
-    before = gunicorn.value("http_requests_total", method="GET", route="/livez", status="200") or 0
-    timed = gunicorn.value("http_request_duration_seconds_count", method="GET", route="/livez") or 0
-    _many(gunicorn, 300, "/livez")
-    assert gunicorn.value("http_requests_total", method="GET", route="/livez", status="200") == before + 300
-    assert gunicorn.value("http_request_duration_seconds_count", method="GET", route="/livez") == timed + 300
+def test_requests_are_counted_exactly_over_workers(workers: Measured) -> None:
+    before = workers.value("http_requests_total", method="GET", route="/livez", status="200") or 0
+    timed = workers.value("http_request_duration_seconds_count", method="GET", route="/livez") or 0
+    _many(workers, 300, "/livez")
+    assert workers.value("http_requests_total", method="GET", route="/livez", status="200") == before + 300
+    assert workers.value("http_request_duration_seconds_count", method="GET", route="/livez") == timed + 300
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
-def test_counts_outlive_the_workers_that_made_them(gunicorn: Measured) -> None:
-    _many(gunicorn, 100, "/openapi.json")
-    _replace_workers(gunicorn)
-    _many(gunicorn, 50, "/openapi.json")
-    assert gunicorn.value("http_requests_total", method="GET", route="/openapi.json", status="200") == 150
+def test_counts_outlive_the_workers_that_made_them(workers: Measured) -> None:
+    _many(workers, 100, "/openapi.json")
+    _replace_workers(workers)
+    _many(workers, 50, "/openapi.json")
+    assert workers.value("http_requests_total", method="GET", route="/openapi.json", status="200") == 150
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are found in /proc")
-def test_requests_of_a_dead_worker_are_no_longer_in_progress(gunicorn: Measured) -> None:
+def test_requests_of_a_dead_worker_are_no_longer_in_progress(workers: Measured) -> None:
     with ThreadPoolExecutor(1) as pool:
-        hanging = pool.submit(User(gunicorn.api, "alice").get, "/tasks")
-        _wait(lambda: gunicorn.value("http_requests_in_progress") == 1)
-        _replace_workers(gunicorn)
+        hanging = pool.submit(User(workers.api, "alice").get, "/tasks")
+        _wait(lambda: workers.value("http_requests_in_progress") == 1)
+        _replace_workers(workers)
         assert hanging.exception() is not None
-    assert gunicorn.value("http_requests_in_progress") == 0
+    assert workers.value("http_requests_in_progress") == 0
 
 
-def test_clients_cannot_make_new_series(gunicorn: Measured) -> None:
-    nobody, json = User(gunicorn.api, None), {"Content-Type": "application/json"}
+def test_clients_cannot_make_new_series(workers: Measured) -> None:
+    nobody, json = User(workers.api, None), {"Content-Type": "application/json"}
 
     def everything(salt: str) -> None:
         nobody.get(f"/{salt}")
         nobody.get(f"/tasks/{salt}", headers={"Authorization": f"Bearer {salt}"})
         nobody.call(f"X{salt[:8].upper()}", "/livez")
-        User(gunicorn.api, salt).post("/tasks", content=b"{}", headers=json)
-        User(gunicorn.api, salt).get(f"/tasks/{salt}?q={salt}", headers={"X-Request-ID": salt, "Host": salt})
+        User(workers.api, salt).post("/tasks", content=b"{}", headers=json)
+        User(workers.api, salt).get(f"/tasks/{salt}?q={salt}", headers={"X-Request-ID": salt, "Host": salt})
 
     everything(str(uuid.uuid4()))
     everything(str(uuid.uuid4()))
-    before = set(gunicorn.scrape())
+    before = set(workers.scrape())
     for _ in range(20):
         everything(str(uuid.uuid4()))
-    assert set(gunicorn.scrape()) == before
+    assert set(workers.scrape()) == before
 
 
-def test_refused_tokens_are_counted_by_reason(gunicorn: Measured) -> None:
-    before = gunicorn.value("tasks_api_refused_tokens_total", reason="not_a_jwt") or 0
-    _many(gunicorn, 10, "/tasks", Authorization="Bearer x")
-    assert gunicorn.value("tasks_api_refused_tokens_total", reason="not_a_jwt") == before + 10
+def test_refused_tokens_are_counted_by_reason(workers: Measured) -> None:
+    before = workers.value("tasks_api_refused_tokens_total", reason="not_a_jwt") or 0
+    _many(workers, 10, "/tasks", Authorization="Bearer x")
+    assert workers.value("tasks_api_refused_tokens_total", reason="not_a_jwt") == before + 10
 
 
-def test_closed_lists_are_there_from_the_start(gunicorn: Measured) -> None:
-    series = gunicorn.scrape()
+def test_closed_lists_are_there_from_the_start(workers: Measured) -> None:
+    series = workers.scrape()
     assert {value for name, labels in series for key, value in labels if key == "reason"} == {r.slug for r in Reason}
     for labels in ({("policy", "user")}, {("policy", "address")}):
         assert series["tasks_api_rate_limited_requests_total", frozenset(labels)] == 0
     assert series["tasks_api_rate_limit_storage_failures_total", frozenset()] == 0
 
 
-def test_memory_and_cpu_of_each_worker_are_told(gunicorn: Measured) -> None:
+def test_memory_and_cpu_of_each_worker_are_told(workers: Measured) -> None:
     if sys.platform != "linux":
         pytest.skip("prometheus_client reads /proc")
     for slot in SLOTS:
-        assert (gunicorn.value("process_resident_memory_bytes", worker=slot) or 0) > 10_000_000
-        assert gunicorn.value("process_cpu_seconds_total", worker=slot) is not None
+        assert (workers.value("process_resident_memory_bytes", worker=slot) or 0) > 10_000_000
+        assert workers.value("process_cpu_seconds_total", worker=slot) is not None
 
 
-def test_build_is_told(gunicorn: Measured) -> None:
-    (labels,) = [dict(labels) for name, labels in gunicorn.scrape() if name == "tasks_api_build_info"]
+def test_build_is_told(workers: Measured) -> None:
+    (labels,) = [dict(labels) for name, labels in workers.scrape() if name == "tasks_api_build_info"]
     assert labels["version"] == __version__
 
 
-def test_documented_metrics_are_those_there_are(gunicorn: Measured) -> None:
-    _many(gunicorn, 1, "/livez")
+def test_documented_metrics_are_those_there_are(workers: Measured) -> None:
+    _many(workers, 1, "/livez")
     rows = re.findall(r"^\| (`.+?`) \| (?:counter|gauge|histogram) \|", OBSERVABILITY.read_text(), re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"tasks_api_jwks_age_seconds"}
-    assert {re.sub("_(bucket|sum|count)$", "", name) for name, _ in gunicorn.scrape()} == documented
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name, _ in workers.scrape()} == documented
 
 
-def test_metrics_are_on_their_own_port_and_nothing_else_is(gunicorn: Measured) -> None:
-    assert User(gunicorn.api, None).get("/metrics").status == 404
+def test_metrics_are_on_their_own_port_and_nothing_else_is(workers: Measured) -> None:
+    assert User(workers.api, None).get("/metrics").status == 404
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(f"http://127.0.0.1:{gunicorn.port}/livez", timeout=10)
+        urllib.request.urlopen(f"http://127.0.0.1:{workers.port}/livez", timeout=10)
 
 
-@pytest.mark.parametrize("server", ["config.gunicorn", "config.asgi"])
+@pytest.mark.parametrize("server", ["config.gunicorn", "config.asgi", "config.granian"])
 def test_port_that_is_taken_is_named(server: str) -> None:
     with socket.create_server(("", 0)) as taken:
         env = {**os.environ, "METRICS_PORT": str(taken.getsockname()[1])}
@@ -236,7 +237,7 @@ def test_port_that_is_taken_is_named(server: str) -> None:
 
 
 @pytest.mark.django_db(databases=["default", "operator"])
-@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn", "granian"])
 def test_files_go_when_the_server_ends(name: str, tmp_path: Path) -> None:
     with _serving(name, {"TMPDIR": str(tmp_path), "WEB_CONCURRENCY": "1"}) as measured:
         assert measured.scrape()

@@ -1,6 +1,7 @@
 """The OpenAPI document: committed, true, clean, and good enough for generators."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,17 @@ QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 OPERATIONS = {
     ("/tasks", "get"): "listTasks",
     ("/tasks", "post"): "createTask",
+    ("/tasks/batch", "post"): "batchTasks",
+    ("/tasks/changes", "get"): "listChanges",
+    ("/tasks/clear-completed", "post"): "clearCompleted",
     ("/tasks/{task_id}", "get"): "getTask",
     ("/tasks/{task_id}", "put"): "replaceTask",
     ("/tasks/{task_id}", "patch"): "updateTask",
     ("/tasks/{task_id}", "delete"): "deleteTask",
+    ("/tasks/{task_id}/move", "post"): "moveTask",
+    ("/me", "get"): "getMe",
+    ("/me", "delete"): "eraseMe",
+    ("/me/export", "get"): "exportMe",
     ("/health", "get"): "getHealth",
     ("/livez", "get"): "getLiveness",
     ("/readyz", "get"): "getReadiness",
@@ -56,15 +64,26 @@ def test_operation_is_described_with_its_errors(where: tuple[str, str]) -> None:
     assert operation["tags"]
     errors = {int(status) for status in operation["responses"] if int(status) >= 400}
     expected = {413, 500}
-    if where[0].startswith("/tasks"):
+    if where[0].startswith(("/tasks", "/me")):
         assert operation["security"] == [{"BearerAuth": []}]
         expected |= {400, 401, 422, 429, 503}
-        expected |= {404} if "{" in where[0] else set()
+        expected |= {404, 412} if "{" in where[0] else set()
+        expected |= {410} if where[0] == "/tasks/changes" else set()
         expected |= {415} if "requestBody" in operation else set()
+        expected |= {409} if any(one.get("name") == "Idempotency-Key" for one in operation["parameters"]) else set()
     else:
         assert operation["security"] == []
         expected |= {503} if where[0] != "/livez" else set()
     assert errors == expected <= set(CODES)
+
+
+def test_creation_takes_a_key_and_may_be_a_replay() -> None:
+    create = _operations()["/tasks", "post"]
+    (key,) = create["parameters"]
+    assert (key["in"], key["name"], key["required"]) == ("header", "Idempotency-Key", False)
+    assert re.fullmatch(key["schema"]["pattern"], key["example"])
+    assert "Idempotency-Replayed" in create["responses"]["201"]["headers"]
+    assert "409" in create["responses"]
 
 
 def _run(*command: str, cwd: Path = ROOT) -> None:
@@ -82,22 +101,3 @@ def test_document_is_clean_by_redocly() -> None:
 
 def test_document_is_clean_by_spectral() -> None:
     _run(npm.tool("spectral"), "lint", "--ruleset", "tests/npm/spectral.yaml", "--fail-severity=hint", "openapi.json")
-
-
-def test_generated_types_compile_and_know_the_api(tmp_path: Path) -> None:
-    _run(npm.tool("openapi-typescript"), str(COMMITTED), "-o", "api.d.ts", cwd=tmp_path)
-    (tmp_path / "use.ts").write_text(
-        """
-        import type { components, operations } from "./api";
-        const made: components["schemas"]["NewTask"] = { text: "a", completed: false, order: 0 };
-        const changes: components["schemas"]["TaskChanges"] = { completed: true };
-        type Task = operations["getTask"]["responses"]["200"]["content"]["application/json"];
-        type Failure = operations["getTask"]["responses"]["404"]["content"]["application/json"];
-        export function show(task: Task): string { return task.text + (task.completed_at ?? "") + task.order; }
-        export function tell(failure: Failure): string { return failure.error + (failure.details ?? []).join(); }
-        export const sent: unknown[] = [made, changes];
-        // @ts-expect-error a task has no such field
-        export const wrong: components["schemas"]["TaskChanges"] = { title: "a" };
-        """
-    )
-    _run(npm.tool("tsc"), "--noEmit", "--strict", "--skipLibCheck", "false", "use.ts", cwd=tmp_path)

@@ -44,9 +44,9 @@ def log(request: pytest.FixtureRequest, django_db_setup: None, tmp_path_factory:
     with (
         path.open("wb") as file,
         traps_and_an_operator() as operator,
-        live.serve(request.param, env, log=file) as base_url,
+        live.start(request.param, env, log=file) as server,
     ):
-        use = Use(base_url)
+        use = Use(server.base_url)
         use_and_break(use, *operator)
     return Log(path.read_text(), use)
 
