@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from functools import cache, partial, wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import conditional_page, require_safe
@@ -19,9 +20,16 @@ from config.body import StrictJSONParser
 from config.postgresql import patience, retry
 from config.postgresql.row_security import acting_as
 from config.rate_limit import BearerAuth
-from tasks.api import router as tasks
+from tasks.api import batch, me, tasks
 
 ANSWER_SECONDS = 4.0  # what a request waits for the database, of the 5 seconds that a caller waits at most
+
+
+Answer = TypeVar("Answer")
+
+ONCE = {"batchTasks", "clearCompleted"}  # operations that may answer something else when they are done twice
+
+_UNUSED = HttpResponse()
 
 
 class TasksAPI(NinjaAPI):
@@ -29,6 +37,10 @@ class TasksAPI(NinjaAPI):
 
     def get_openapi_schema(self, **_: Any) -> OpenAPISchema:  # noqa: ANN401 (ninja's own keywords)
         return self._document()
+
+    def create_temporal_response(self, _request: HttpRequest) -> HttpResponse:
+        """One for all: every operation makes its own response, and none asks for this one."""
+        return _UNUSED
 
     @cache  # noqa: B019 (there is one API, and it lives as long as the process)
     def _document(self) -> OpenAPISchema:
@@ -64,28 +76,75 @@ def declared_query_only(operation: Callable[..., HttpResponse]) -> Callable[...,
     return checked
 
 
+def ask(user_id: str, question: Callable[[], Answer], *, repeatable: bool = True) -> Answer:
+    """Ask the database on behalf of a user: of their own rows only, and again after a failure of it that passes."""
+    with acting_as(user_id), patience.at_most(ANSWER_SECONDS):
+        try:
+            return retry.call(question, repeatable=repeatable)
+        finally:
+            connection.close_if_unusable_or_obsolete()  # a client may take long to read what is ready to be sent
+
+
 def on_own_rows(operation: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Run the operation on its caller's rows only, and again after a failure of the database that passes.
 
-    A task keeps the id it was given when its input was read, so a second INSERT is found to be the first. A second
-    DELETE would find nothing, and say 404 of what the first has done.
+    A task keeps the id it was given when its input was read, so a second INSERT is found to be the first; with an
+    Idempotency-Key, anything is. A second DELETE would find nothing, and say 404 of what the first has done; a second
+    conditional write, another task than it was meant for, and say 412; so would operations of a batch.
     """
+    name = operation._ninja_operation.operation_id  # type: ignore[attr-defined]  # set by the router
 
     @wraps(operation)
     def confined(request: HttpRequest, **values: Any) -> HttpResponse:  # noqa: ANN401 (the operation's own)
-        with acting_as(request.auth.user_id), patience.at_most(ANSWER_SECONDS):  # type: ignore[attr-defined]  # by ninja
-            try:
-                return retry.call(partial(operation, request, **values), repeatable=request.method != "DELETE")
-            finally:
-                _give_back_connection()
+        user_id = request.auth.user_id  # type: ignore[attr-defined]  # by ninja
+        return ask(user_id, partial(operation, request, **values), repeatable=_repeatable(request, name))
 
     return confined
 
 
-def _give_back_connection() -> None:
-    """To the pool, where there is one: a client may take long to read what is ready to be sent."""
-    if not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()
+def _repeatable(request: HttpRequest, name: str) -> bool:
+    if request.method == "POST" and "HTTP_IDEMPOTENCY_KEY" in request.META:
+        return True
+    conditional = "HTTP_IF_MATCH" in request.META or "HTTP_IF_NONE_MATCH" in request.META
+    return request.method == "GET" or not (request.method == "DELETE" or conditional or name in ONCE)
+
+
+def able_to_ask(operation: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Let the operation, and what it leaves to be done while its answer is sent, ask on its caller's behalf."""
+
+    @wraps(operation)
+    def enabled(request: HttpRequest, **values: Any) -> HttpResponseBase:  # noqa: ANN401 (the operation's own)
+        request.ask = partial(ask, request.auth.user_id)  # type: ignore[attr-defined]  # `AskingRequest`
+        return operation(request, **values)
+
+    return enabled
+
+
+def straight(operation: Operation) -> None:
+    """Leave out what ninja asks for each time and ours never has: async auth, throttles, streams, other results.
+
+    Without a query, parameters that come from nowhere else are the same each time.
+    """
+    only_query = all(model.__ninja_param_source__ == "query" for model in operation.models)
+    without: dict[str, Any] = {}
+
+    def read(request: HttpRequest, path: dict[str, Any]) -> dict[str, Any]:
+        if not only_query or request.META["QUERY_STRING"]:
+            return operation._get_values(request, path, _UNUSED)
+        if not without:
+            without.update(operation._get_values(request, path, _UNUSED))
+        return without
+
+    def run(request: HttpRequest, **path: Any) -> HttpResponseBase:  # noqa: ANN401 (of any type)
+        try:
+            for authenticate in operation.auth_callbacks:
+                request.auth = authenticate(request)  # type: ignore[attr-defined]  # ninja's
+            response: HttpResponseBase = operation.view_func(request, **read(request, path))
+        except Exception as exc:  # noqa: BLE001 (as ninja does)
+            return api.on_exception(request, exc)
+        return response
+
+    operation.run = run  # type: ignore[method-assign]
 
 
 def read_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -108,9 +167,12 @@ api = TasksAPI(
     docs_decorator=read_only,
 )
 errors.install(api)
-tasks.add_decorator(on_own_rows)
-tasks.add_decorator(declared_query_only)
-api.add_router("/tasks", tasks)
+for router in (batch, tasks):
+    router.add_decorator(on_own_rows)
+me.add_decorator(able_to_ask)
+for path, router in (("/tasks", batch), ("/tasks", tasks), ("/me", me)):  # in this order: no id is `batch`
+    router.add_decorator(declared_query_only)
+    api.add_router(path, router)
 api.add_router("", health.router)
 
 
@@ -118,3 +180,9 @@ api.add_router("", health.router)
 def index(request: HttpRequest) -> HttpResponse:
     """Where the documentation is."""
     return JsonResponse({"name": api.title, "version": __version__, "docs": api.docs_url, "openapi": api.openapi_url})
+
+
+for bound in api._get_bound_routers():
+    for view in bound.path_operations.values():
+        for operation in view.operations:
+            straight(operation)

@@ -21,7 +21,7 @@ django.setup()
 
 from django.conf import settings
 
-from config import startup, uvicorn
+from config import headers, startup, uvicorn
 from config.body import Receive, bounded_asgi
 from config.correlation import identified_asgi
 from config.postgresql.connection import Connection
@@ -57,7 +57,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Any) -> Non
     if scope["type"] == "lifespan":
         await _live(receive, send)
     else:
-        await http(scope, receive, send)
+        await http({**scope, "headers": headers.apart(scope["headers"])}, receive, send)
 
 
 async def _live(receive: Receive, send: Any) -> None:  # noqa: ANN401 (ASGI's)

@@ -28,7 +28,13 @@ from authjwt.refusal import InvalidToken
 from config import tracebacks, unparsed
 from config.body import MalformedBody, UnsupportedMediaType
 from config.rate_limit import Quota, RateLimited
+from tasks.batches import BatchFailed
+from tasks.changes import ExpiredToken
+from tasks.idempotency import KeyReused, StillRunning
 from tasks.models import Task
+from tasks.ordering import NoRoom, NoSuchNeighbour
+from tasks.preconditions import PreconditionFailed
+from tasks.tokens import ForgedToken
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +47,9 @@ CODES = unparsed.CODES | {
     403: "FORBIDDEN",  # the admin's only; the API says 404 of what is not the caller's
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    409: "CONFLICT",
+    410: "SYNC_TOKEN_EXPIRED",
+    412: "PRECONDITION_FAILED",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     416: "RANGE_NOT_SATISFIABLE",  # of a static file
@@ -48,6 +57,8 @@ CODES = unparsed.CODES | {
     429: "RATE_LIMITED",
     503: "SERVICE_UNAVAILABLE",
 }
+KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"  # 422, too
+BATCH_FAILED = "BATCH_FAILED"  # 422, too
 
 
 class Error(Schema):
@@ -56,7 +67,7 @@ class Error(Schema):
     error: str = Field(
         description="What went wrong, for a program",
         examples=["NOT_FOUND"],
-        json_schema_extra={"enum": list(CODES.values())},
+        json_schema_extra={"enum": [*CODES.values(), KEY_REUSED, BATCH_FAILED]},
     )
     message: str = Field(description="What went wrong, for a person", examples=["Task not found"])
     details: list[str] = Field(
@@ -64,10 +75,10 @@ class Error(Schema):
     )
 
 
-def body(status: int, message: str, details: Iterable[str] = ()) -> dict[str, object]:
-    """The JSON object of an error, free of what JSON in UTF-8 cannot carry."""
+def body(status: int, message: str, details: Iterable[str] = (), code: str | None = None) -> dict[str, object]:
+    """The JSON object of an error, free of what JSON in UTF-8 cannot carry; `code` if it is not the status's own."""
     shown = [_shown(line) for _, line in zip(range(SHOWN_DETAILS), details, strict=False)]
-    return {"error": CODES[status], "message": _shown(message)} | ({"details": shown} if shown else {})
+    return {"error": code or CODES[status], "message": _shown(message)} | ({"details": shown} if shown else {})
 
 
 def _shown(text: str) -> str:
@@ -75,11 +86,15 @@ def _shown(text: str) -> str:
 
 
 def error_response(
-    status: int, message: str, details: Iterable[str] = (), headers: dict[str, str] | None = None
+    status: int,
+    message: str,
+    details: Iterable[str] = (),
+    headers: dict[str, str] | None = None,
+    code: str | None = None,
 ) -> HttpResponse:
     """An error in the one shape, never stored by a cache."""
     return HttpResponse(
-        orjson.dumps(body(status, message, details)),
+        orjson.dumps(body(status, message, details, code)),
         status=status,
         content_type="application/json",
         headers={"Cache-Control": "no-store"} | (headers or {}),
@@ -101,7 +116,7 @@ def _answer_for(exc: BaseException | None) -> Callable[[Any], HttpResponse] | No
 
 
 def _rate_limited(quota: Quota) -> HttpResponse:
-    headers = dict(quota.headers) | {"Retry-After": str(max(1, quota.reset))}
+    headers = quota.headers | {"Retry-After": str(max(1, quota.reset))}
     return error_response(429, "Too many requests; try again later", headers=headers)
 
 
@@ -137,6 +152,22 @@ def _database_unavailable(exc: OperationalError | InterfaceError) -> HttpRespons
     return unavailable("The database cannot be reached; try again")
 
 
+def _still_running() -> HttpResponse:
+    message = "The first request with this Idempotency-Key is still running; try again"
+    return error_response(409, message, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _batch_failed(exc: BatchFailed) -> HttpResponse:
+    answer = to_response(exc.cause)
+    cause = orjson.loads(answer.content)
+    details = [f"operations.{exc.index}: {answer.status_code} {cause['error']} {cause['message']}"]
+    return error_response(422, "An operation could not be done, so none was", details, code=BATCH_FAILED)
+
+
+def _no_such_neighbour(exc: NoSuchNeighbour) -> HttpResponse:
+    return error_response(422, "The request is not valid", [f"{exc.side}: must be another task of yours"])
+
+
 def _too_large() -> HttpResponse:
     """Nobody reads the rest of the body, so the connection cannot be used again (gunicorn puts its own header)."""
     details = [f"limit: {settings.MAX_BODY_BYTES} bytes"]
@@ -159,7 +190,17 @@ ANSWERS: dict[type[BaseException], Callable[[Any], HttpResponse]] = {
     InvalidToken: _invalid_token,
     KeysUnavailable: lambda exc: unavailable("The signing keys cannot be reached; try again", exc.retry_after),
     RateLimited: lambda exc: _rate_limited(exc.quota),
+    KeyReused: lambda _: error_response(422, "This Idempotency-Key came with another request before", code=KEY_REUSED),
+    StillRunning: lambda _: _still_running(),
     Task.DoesNotExist: lambda _: error_response(404, "Task not found"),
+    ExpiredToken: lambda _: error_response(410, "The token is too old: start again without it"),
+    ForgedToken: lambda exc: error_response(
+        422, "The request is not valid", [f"{exc.purpose}: is none that you got here"]
+    ),
+    PreconditionFailed: lambda _: error_response(412, "The task is not what you expected: get it, and decide again"),
+    BatchFailed: _batch_failed,
+    NoSuchNeighbour: _no_such_neighbour,
+    NoRoom: lambda _: error_response(409, "There is no number left for `order`"),
     ValidationError: _validation_error,
     HttpError: _parser_error,
     MalformedBody: lambda exc: error_response(400, "The body is not valid JSON", [str(exc)]),

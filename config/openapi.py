@@ -25,6 +25,7 @@ EXTRA = {
     },
     "tags": [
         {"name": "Tasks", "description": "The caller's tasks"},
+        {"name": "Data rights", "description": "All that is kept of the caller: how much, as a file, and its end"},
         {"name": "Health", "description": "Probes for load balancers and people; no token needed"},
     ],
 }
@@ -36,7 +37,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": "0b9a3f0e-7f1c-4f0c-9d3c-6a1f0d3f2a11",
     },
     "Cache-Control": {
-        "description": "`private, no-cache` on tasks, `no-store` on errors",
+        "description": "`private, no-cache` on tasks, `no-store` on errors and files",
         "schema": {"type": "string"},
         "example": "no-store",
     },
@@ -44,6 +45,26 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "The path of the new task",
         "schema": {"type": "string", "format": "uri-reference"},
         "example": "/tasks/01938f3a-1234-7000-8000-000000000001",
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` on the answer of an earlier request with the same `Idempotency-Key`; else absent",
+        "schema": {"type": "string", "enum": ["true"]},
+        "example": "true",
+    },
+    "ETag": {
+        "description": "The entity tag, another one after each change: a task's is strong, a list's weak",
+        "schema": {"type": "string", "pattern": '^(W/)?"[0-9a-f]{16}"$'},
+        "example": '"9b2cf3e1a0d84c57"',
+    },
+    "Link": {
+        "description": 'The next page (`rel="next"`, RFC 8288), with all parameters; absent on the last one',
+        "schema": {"type": "string"},
+        "example": '</tasks?limit=50&cursor=WyIyMDI2LTExLTIwVDExOjMxOjMwLjUzNzEyM1oi>; rel="next"',
+    },
+    "Content-Disposition": {
+        "description": "A name for the file",
+        "schema": {"type": "string"},
+        "example": 'attachment; filename="tasks-2026-11-20.json"',
     },
     "WWW-Authenticate": {
         "description": "The challenge of RFC 6750",
@@ -67,7 +88,24 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
 }
 
-PARAMETERS = {"task_id": "The task's id, in the text form of RFC 9562, in any case"}  # ninja drops those of the types
+PARAMETERS = {  # ninja drops those of the types
+    "task_id": "The task's id, in the text form of RFC 9562, in any case",
+    "since": "The `next_since` of the last answer; without it, everything from the start",
+    "limit": "The most changes to send at once",
+}
+
+# Of the operations on one task, in this order.
+CONDITIONS = {
+    "If-Match": "`*`, or entity tags, of which the task's has to be one (a weak one never is); else 412",
+    "If-None-Match": "`*`, or entity tags, of which the current one must not be one; else 304 to GET, 412 to others",
+}
+
+STATUSES = {"listTasks": {304}, "getTask": {304}, "listChanges": {410}}
+
+KEY = "Idempotency-Key"  # an operation that takes it can replay answers, and say 409
+
+IN_QUERIES = ("ListParameters",)  # whose fields are parameters, and which ninja lists as schemas too
+PAGED = {"listTasks"}
 
 QUOTA = ("RateLimit-Policy", "RateLimit")
 
@@ -88,6 +126,27 @@ RESPONSES: dict[int, tuple[str, str, str, list[str], tuple[str, ...]]] = {
         (*QUOTA, "WWW-Authenticate"),
     ),
     404: ("NotFound", "The caller has no such task", "Task not found", [], QUOTA),
+    409: (
+        "Conflict",
+        "The first request with this `Idempotency-Key` is still running",
+        "The first request with this Idempotency-Key is still running; try again",
+        [],
+        (*QUOTA, "Retry-After"),
+    ),
+    410: (
+        "Expired",
+        "The token is older than 30 days",
+        "The token is too old: start again without it",
+        [],
+        QUOTA,
+    ),
+    412: (
+        "PreconditionFailed",
+        "The task is there, and not what `If-Match` or `If-None-Match` ask for; nothing was done",
+        "The task is not what you expected: get it, and decide again",
+        [],
+        QUOTA,
+    ),
     413: ("PayloadTooLarge", "The body is larger than the service takes", "The request body is too large", [], ()),
     415: ("UnsupportedMediaType", "The body is not `application/json`", "Send the body as application/json", [], QUOTA),
     422: (
@@ -113,8 +172,12 @@ def complete(document: OpenAPISchema) -> OpenAPISchema:
     """Add the shared headers and error responses, in place."""
     components = document["components"]
     components["headers"] = HEADERS
+    for name in IN_QUERIES:
+        del components["schemas"][name]
     components["schemas"]["Error"] = errors.Error.model_json_schema()
+    components["parameters"] = {name: _condition(name) for name in CONDITIONS}
     components["responses"] = {RESPONSES[status][0]: _error(status) for status in RESPONSES}
+    components["responses"]["NotModified"] = NOT_MODIFIED
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete(operation, with_id="{" in path)
@@ -123,25 +186,66 @@ def complete(document: OpenAPISchema) -> OpenAPISchema:
 
 def _complete(operation: dict[str, Any], *, with_id: bool) -> None:
     secured = "security" in operation
+    keyed = any(parameter["name"] == KEY for parameter in operation["parameters"])
     operation.setdefault("security", [])
     for parameter in operation["parameters"]:
-        parameter.setdefault("description", PARAMETERS[parameter["name"]])
-        if "examples" in parameter:  # JSON Schema's list; a parameter has one value, or a map
-            parameter["example"] = parameter.pop("examples")[0]
+        _describe(parameter)
     for status, response in operation["responses"].items():
-        response["headers"] = _refs("X-Request-ID", "Cache-Control", *(QUOTA if secured else ()))
-        if status == 201:  # noqa: PLR2004
-            response["headers"] |= _refs("Location")
-    statuses = {413, 500}
+        some = {
+            QUOTA: secured,
+            ("ETag",): _carries_a_task(response) or operation["operationId"] in PAGED,
+            ("Location",): status == 201,  # noqa: PLR2004
+            ("Idempotency-Replayed",): keyed,
+            ("Link",): operation["operationId"] in PAGED,
+            ("Content-Disposition",): "text/csv" in response.get("content", ()),
+        }
+        names = [name for names, there in some.items() if there for name in names]
+        response["headers"] = _refs("X-Request-ID", "Cache-Control", *names)
+    if with_id:
+        operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in CONDITIONS]
+    if operation["operationId"] in PAGED:
+        operation["parameters"] += [{"$ref": "#/components/parameters/If-None-Match"}]
+    for status in sorted(_errors(operation, secured=secured, keyed=keyed, with_id=with_id)):
+        name = RESPONSES[status][0] if status in RESPONSES else "NotModified"
+        operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _errors(operation: dict[str, Any], *, secured: bool, keyed: bool, with_id: bool) -> set[int]:
+    statuses = {413, 500} | STATUSES.get(operation["operationId"], set())
     if secured:
         statuses |= {400, 401, 422, 429, 503}
     if with_id:
-        statuses |= {404}
+        statuses |= {404, 412}
     if "requestBody" in operation:
         statuses |= {415}
-    for status in sorted(statuses):
-        operation["responses"][status] = {"$ref": f"#/components/responses/{RESPONSES[status][0]}"}
-    operation["responses"] = dict(sorted(operation["responses"].items()))
+    if keyed:
+        statuses |= {409}
+    return statuses
+
+
+def _describe(parameter: dict[str, Any]) -> None:
+    if "description" not in parameter:
+        parameter["description"] = PARAMETERS[parameter["name"]]
+    if "anyOf" in parameter["schema"]:  # a parameter is there or not, and never null
+        parameter["schema"] = parameter["schema"]["anyOf"][0]
+    if "examples" in parameter:  # JSON Schema's list; a parameter has one value, or a map
+        parameter["example"] = parameter.pop("examples")[0]
+
+
+def _carries_a_task(response: dict[str, Any]) -> bool:
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    return bool(schema.get("$ref") == "#/components/schemas/Task")
+
+
+def _condition(name: str) -> dict[str, Any]:
+    return {
+        "in": "header",
+        "name": name,
+        "description": CONDITIONS[name],
+        "schema": {"type": "string"},
+        "example": '"9b2cf3e1a0d84c57"',
+    }
 
 
 def _error(status: int) -> dict[str, Any]:
@@ -160,3 +264,9 @@ def _error(status: int) -> dict[str, Any]:
 
 def _refs(*names: str) -> dict[str, dict[str, str]]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+NOT_MODIFIED = {
+    "description": "What is asked for is what `If-None-Match` names",
+    "headers": _refs("X-Request-ID", "Cache-Control", "ETag", *QUOTA),
+}

@@ -38,14 +38,14 @@ MIDDLEWARE = [
     *(["config.metrics.requests"] if ENVIRONMENT.metrics_port else []),
     # Outermost, so that no answer goes without what they add.
     "config.middleware.security_headers",
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.request_line",
-    "corsheaders.middleware.CorsMiddleware",
+    "config.middleware.cors",
     "config.middleware.http_semantics",
-    "config.static.Middleware",
     "config.middleware.admission",
-    "config.middleware.operators_patience",
+    "config.routing.straight_to_the_api",
+    # For the rest: operators' pages and files.
+    "config.static.Middleware",
+    "config.middleware.operators_connections",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -56,6 +56,7 @@ LOGIN_REDIRECT_URL = "admin:index"
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
+FORCE_SCRIPT_NAME = ""  # at the root of its host; Django would look for other roots in every request
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -95,9 +96,21 @@ AUTH_PASSWORD_VALIDATORS = [
 CORS_ALLOWED_ORIGINS = list(ENVIRONMENT.cors_origins)
 CORS_URLS_REGEX = r"^/(?!admin/)"
 CORS_ALLOW_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-CORS_ALLOW_HEADERS = ["authorization", "content-type", "x-request-id", "traceparent"]
+CORS_ALLOW_HEADERS = [
+    "authorization",
+    "content-type",
+    "x-request-id",
+    "traceparent",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+]
 CORS_EXPOSE_HEADERS = [
     "Allow",
+    "Content-Disposition",
+    "ETag",
+    "Idempotency-Replayed",
+    "Link",
     "Location",
     "RateLimit",
     "RateLimit-Policy",
@@ -118,9 +131,6 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
-SECURE_HSTS_SECONDS = 31_536_000  # sent over TLS only
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DEPLOYED else None
 # Operators' cookies. `__Host-`: browsers take them from this host only, over TLS only, and send them to no other.
 _PREFIX = "__Host-" if DEPLOYED else ""
@@ -130,8 +140,9 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600  # a working day, and not beyond the end of the browser
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-# A redirect would answer a token that was already sent in the clear: the proxy that ends TLS refuses plain HTTP.
-SILENCED_SYSTEM_CHECKS = ["security.W008"]
+# What Django's two middlewares do, config.middleware.security_headers does, but for a redirect to TLS: it would answer
+# a token that was already sent in the clear. The proxy that ends TLS refuses plain HTTP.
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002"]
 
 LOGGING_CONFIG = None
 logging.configure(level=ENVIRONMENT.log_level, form=ENVIRONMENT.log_format)

@@ -8,15 +8,19 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from itertools import islice
+from typing import Protocol, TypeVar
 
 from django.db.models.fields.tuple_lookups import Tuple, TupleLessThan
 
 from tasks.models import WIRE_FIELDS, Row, TaskQuerySet
 from tasks.schemas import task_json, timestamp
 
-BATCH = 2_000  # tasks read by one statement
+BATCH = 500  # tasks read by one statement, and in memory for as long as a reader takes for them
 CHUNK = 200  # tasks written at once
+
+Answer = TypeVar("Answer")
 
 
 class Form(StrEnum):
@@ -42,18 +46,37 @@ def export(rows: Iterable[Row], form: Form) -> Iterator[bytes]:
         yield chunk
 
 
-def stream(queryset: TaskQuerySet) -> Iterator[Row]:
+class Ask(Protocol):
+    """Have a question answered by the database, which may be asked it again. Raises what the database does."""
+
+    def __call__(self, question: Callable[[], Answer], /) -> Answer: ...
+
+
+def directly(question: Callable[[], Answer]) -> Answer:
+    """Ask as things are: once, and as whoever the connection stands for."""
+    return question()
+
+
+def stream(queryset: TaskQuerySet, ask: Ask = directly) -> Iterator[Row]:
     """Read the queryset's tasks, newest first, a batch by each statement: a pooler keeps no cursor between statements.
 
-    The batches are no snapshot. But a task's place never changes, so each that is there all the while comes once.
+    The first batch is read now, so that who cannot read at all knows before anything is sent; the others come later,
+    whenever and in whatever thread they are wanted. The batches are no snapshot. But a task's place never changes, so
+    each that is there all the while comes once.
     """
-    newest_first = queryset.newest_first()
-    batch = list(newest_first.rows()[:BATCH])
+    return _go_on(queryset, ask, ask(partial(_batch, queryset)))
+
+
+def _go_on(queryset: TaskQuerySet, ask: Ask, batch: list[Row]) -> Iterator[Row]:
     yield from batch
     while len(batch) == BATCH:
-        older = TupleLessThan(Tuple("created_at", "id"), (batch[-1]["created_at"], batch[-1]["id"]))
-        batch = list(newest_first.filter(older).rows()[:BATCH])
+        last = Tuple("created_at", "id"), (batch[-1]["created_at"], batch[-1]["id"])
+        batch = ask(partial(_batch, queryset.filter(TupleLessThan(*last))))
         yield from batch
+
+
+def _batch(queryset: TaskQuerySet) -> list[Row]:
+    return list(queryset.newest_first().rows()[:BATCH])
 
 
 # JSON: the shape of the API's list. One task a line, for people with line-based tools, and for errors by line.

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tasks.models import WIRE_FIELDS, Row, Task
 from tasks.parsing import Record
 from tasks.schemas import Completed, Order, TaskID, Text
+from tasks.turns import writing_for
 
 PROBLEMS_KEPT = 100
 CLOCKS_DIFFER_BY = dt.timedelta(minutes=5)
@@ -56,7 +57,7 @@ def import_tasks(user_id: str, records: Iterable[Record], *, dry_run: bool = Fal
     The records wait in a table of their own until all of them are known to be good. A dry run does everything, and
     takes it back in the end.
     """
-    with transaction.atomic("operator"), connections["operator"].cursor() as cursor:
+    with writing_for(user_id, "operator"), connections["operator"].cursor() as cursor:
         _create_staging(cursor)
         refused = Refused()
         _stage(cursor, _rows(user_id, records, refused))

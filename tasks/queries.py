@@ -1,47 +1,157 @@
 """What a user can do with tasks: one function an operation, one statement each, always within the user's own.
 
-Another user's task is a missing task: both raise Task.DoesNotExist, after the same statement.
+Another user's task is a missing task: both raise Task.DoesNotExist, after the same statement. A task is returned as
+JSON, in the shape of `schemas.Task`, as PostgreSQL wrote it, with its entity tag.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
-from tasks.models import Row, Task
+from tasks import idempotency, statements
+from tasks.models import AS_JSON, AS_TAG, Task, TaskQuerySet, Tombstone
+from tasks.preconditions import ALWAYS, PreconditionFailed, Preconditions
+from tasks.statements import Parameter, Statement
+
+ERASED_AT_ONCE = 10_000  # by one statement: the database gives the API's role 4 seconds for it
 
 
-def list_tasks(user_id: str) -> list[Row]:
-    """The user's tasks, newest first."""
-    return list(Task.objects.owned_by(user_id).newest_first().rows())
+class Tagged(NamedTuple):
+    """A task, and the entity tag of what it is now."""
+
+    json: str
+    tag: str
 
 
-def create_task(user_id: str, values: dict[str, Any]) -> Row:
-    """Add a task of the user's."""
-    return Task.objects.add(user_id=user_id, **values)
+def create_task(user_id: str, task_id: UUID, values: dict[str, Any]) -> Tagged:
+    """Add a task of the user's; the same id again returns the task that is there."""
+    return _found(creating().rows(user_id=user_id, id=task_id, **values))
 
 
-def get_task(user_id: str, task_id: UUID) -> Row:
+def create_task_once(
+    key: idempotency.Key, task_id: UUID, values: dict[str, Any], headers: Mapping[str, str]
+) -> idempotency.Answer:
+    """Add a task of the user's, unless the key says that it was done; the answer has that task, and `headers`."""
+    return idempotency.insert_once(key, _create_once(), 201, headers, {"id": task_id} | values)
+
+
+def get_task(user_id: str, task_id: UUID) -> Tagged:
     """One of the user's tasks."""
-    return Task.objects.owned_by(user_id).rows().get(id=task_id)
+    return _found(getting().rows(user_id=user_id, id=task_id))
 
 
-def update_task(user_id: str, task_id: UUID, values: dict[str, Any]) -> Row:
-    """Set `values`; without any, nothing is written."""
-    if not values:
-        return get_task(user_id, task_id)
-    for row in Task.objects.owned_by(user_id).filter(id=task_id).change(**values):
-        return row
-    raise Task.DoesNotExist
+def update_task(user_id: str, task_id: UUID, values: dict[str, Any], when: Preconditions = ALWAYS) -> Tagged:
+    """Set `values`; without any, nothing is written. Raises PreconditionFailed."""
+    if not values or when.unless_any:
+        return checked(user_id, task_id, when)
+    rows = updating(tuple(values), when.parts).rows(user_id=user_id, id=task_id, **values, **when.values)
+    return Tagged(*rows[0]) if rows else refused(user_id, task_id, when)
 
 
-def delete_task(user_id: str, task_id: UUID) -> None:
-    """Delete one of the user's tasks for good."""
-    if not Task.objects.owned_by(user_id).filter(id=task_id).remove():
-        raise Task.DoesNotExist
+def delete_task(user_id: str, task_id: UUID, when: Preconditions = ALWAYS) -> None:
+    """Delete one of the user's tasks for good. Raises PreconditionFailed."""
+    if when.unless_any:
+        checked(user_id, task_id, when)
+    elif not deleting(when.parts).count(user_id=user_id, id=task_id, **when.values):
+        refused(user_id, task_id, when)
 
 
 def erase_user(user_id: str, using: str | None = None) -> int:
     """Delete all that is kept of a user, also what is written meanwhile, and return how many tasks that were."""
+    tasks = Task.objects.using(using).owned_by(user_id)
     erased = 0
-    while count := Task.objects.using(using).owned_by(user_id).remove():
-        erased += count
+    while tasks.exists():
+        erased += tasks.filter(pk__in=tasks.values("pk")[:ERASED_AT_ONCE]).remove()
+    Tombstone.objects.using(using).owned_by(user_id).remove()
+    idempotency.erase(user_id, using)
     return erased
+
+
+def _found(rows: list[tuple[str, str]]) -> Tagged:
+    for row in rows:
+        return Tagged(*row)
+    raise Task.DoesNotExist
+
+
+def checked(user_id: str, task_id: UUID, when: Preconditions) -> Tagged:
+    """The task, if it meets the preconditions. Raises PreconditionFailed."""
+    task = get_task(user_id, task_id)
+    when.check(task.tag)
+    return task
+
+
+def clear_completed(user_id: str) -> int:
+    """Delete the user's completed tasks, and return how many there were."""
+    return _clear().count(user_id=user_id)
+
+
+def refused(user_id: str, task_id: UUID, when: Preconditions) -> NoReturn:
+    """Nothing was written: because there is no such task, or because it is not what it had to be."""
+    if when.parts:
+        get_task(user_id, task_id)
+        raise PreconditionFailed
+    raise Task.DoesNotExist
+
+
+@cache
+def turn() -> Statement:
+    """Take the user's turn to write, until the end of the transaction: what others have written by then is seen."""
+    return Statement("SELECT task_turn(%s)", (parameter("user_id"),), Task.objects.db)
+
+
+@cache
+def creating() -> Statement:
+    """INSERT a task, and return it as `getting` does."""
+    names = ("id", "user_id", "text", "completed", "order")
+    return Task.objects.adding({name: parameter(name) for name in names}, [AS_JSON, AS_TAG])
+
+
+@cache
+def _create_once() -> Statement:
+    return idempotency.inserting(creating())
+
+
+@cache
+def getting(preconditions: tuple[str, ...] = ()) -> Statement:
+    """SELECT one task, as JSON and with its tag."""
+    return statements.select(chosen(preconditions).as_json_with_tag())
+
+
+@cache
+def updating(names: tuple[str, ...], preconditions: tuple[str, ...]) -> Statement:
+    """UPDATE these fields of one task, and return it as `getting` does."""
+    return chosen(preconditions).changing({name: parameter(name) for name in names}, [AS_JSON, AS_TAG])
+
+
+@cache
+def deleting(preconditions: tuple[str, ...]) -> Statement:
+    """DELETE one task."""
+    return chosen(preconditions).removing()
+
+
+@cache
+def _clear() -> Statement:
+    return own().filter(completed=True).removing()
+
+
+def chosen(preconditions: tuple[str, ...]) -> TaskQuerySet:
+    """The one task, if it meets the preconditions: judged under the lock, so that of two writers one wins."""
+    task = _one()
+    if "match" in preconditions:
+        task = task.tagged("match")
+    return task.not_tagged("none_match") if "none_match" in preconditions else task
+
+
+def _one() -> TaskQuerySet:
+    return own().filter(id=parameter("id"))
+
+
+def own() -> TaskQuerySet:
+    """The tasks of the user that a statement is told when it runs."""
+    return Task.objects.owned_by(parameter("user_id"))
+
+
+def parameter(name: str) -> Parameter:
+    """The value of a field that a statement is told when it runs."""
+    return Parameter(name, Task._meta.get_field(name))

@@ -1,8 +1,9 @@
 """The wire: what comes in, as plain pydantic models, and what goes out."""
 
 import datetime as dt
+import json
 import re
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 import orjson
@@ -17,6 +18,10 @@ from tasks.models import ORDER_MAX, ORDER_MIN, TEXT_MAX_LENGTH, USER_ID_MAX_LENG
 # What the server decides and a client may send back as it got it.
 SERVER_FIELDS = ("id", "user_id", "created_at", "updated_at", "completed_at")
 
+CACHING = {"Cache-Control": "private, no-cache"}  # a browser may keep it, and has to ask before it shows it
+CHANGES_MAX = 500  # in one answer
+SINCE_MAX_LENGTH = 200
+
 TASK_EXAMPLE: JsonDict = {
     "id": "01938f3a-1234-7000-8000-000000000001",
     "user_id": "toyAQF0y5vs1OXn8",
@@ -28,26 +33,39 @@ TASK_EXAMPLE: JsonDict = {
     "completed_at": None,
 }
 
+CHANGES_EXAMPLE: JsonDict = {
+    "changes": [
+        {"type": "upsert", "task": TASK_EXAMPLE},
+        {
+            "type": "delete",
+            "id": "01938f3a-1234-7000-8000-000000000002",
+            "deleted_at": "2026-11-20T11:32:05.000417Z",
+        },
+    ],
+    "next_since": "WzQyLDE3OTUxNzQyOTBd.kKq2h1d0Jx4yZbHn1kq6mW5w3bq9Jp0oS8cVt7uRzXE",
+    "has_more": False,
+}
+
 
 # Unicode's White_Space, written out: Python, JavaScript and JSON Schema's validators each have their own idea of \s.
 WHITE_SPACE = r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 VISIBLE = re.compile(rf"[^{WHITE_SPACE}]")
 
 
-def _refusal(reason: str) -> PydanticCustomError:
+def refusal(reason: str) -> PydanticCustomError:
     """What a validator raises: pydantic would keep a ValueError, and with its traceback the request, for ever."""
     return PydanticCustomError("value", "{reason}", {"reason": reason})
 
 
 def _speaking(text: str) -> str:
     if not VISIBLE.search(text):
-        raise _refusal("must not be only white space")
+        raise refusal("must not be only white space")
     if "\x00" in text:
-        raise _refusal("must not contain NUL")
+        raise refusal("must not contain NUL")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise _refusal("must not contain a lone surrogate") from None
+        raise refusal("must not contain a lone surrogate") from None
     return text
 
 
@@ -59,7 +77,14 @@ def _integral(value: object) -> object:
 def _hyphenated(value: object) -> object:
     """RFC 9562's text form only: uuid.UUID would take braces, urn: and missing hyphens, so one task had many URLs."""
     if isinstance(value, str) and not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", value):
-        raise _refusal("must be a UUID")
+        raise refusal("must be a UUID")
+    return value
+
+
+def _digits(value: object) -> object:
+    """Of a query: int() would take signs, spaces and underscores."""
+    if isinstance(value, str) and not re.fullmatch("[0-9]{1,9}", value):
+        raise refusal("must be a whole number")
     return value
 
 
@@ -84,6 +109,8 @@ Timestamp = Annotated[
     dt.datetime,
     Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"}),
 ]
+Since = Annotated[str, Field(max_length=SINCE_MAX_LENGTH)]
+ChangesLimit = Annotated[int, Field(ge=1, le=CHANGES_MAX), BeforeValidator(_digits)]
 TaskID = Annotated[
     UUID, BeforeValidator(_hyphenated), Field(description="The task's id, a UUID", examples=[str(TASK_EXAMPLE["id"])])
 ]
@@ -111,7 +138,9 @@ class TaskInput(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_server_fields(cls, data: dict[str, Any]) -> dict[str, Any]:
+    def _drop_server_fields(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
         return {name: value for name, value in data.items() if name not in SERVER_FIELDS}
 
 
@@ -127,9 +156,9 @@ class NewTask(TaskInput):
     _id: UUID = PrivateAttr(default_factory=uuid6.uuid7)
 
     @property
-    def values(self) -> dict[str, Any]:
-        """With the id, which is decided once: a request that is tried again makes the same task."""
-        return {"id": self._id} | self.model_dump()
+    def id(self) -> UUID:
+        """Decided once: a request that is tried again makes the same task."""
+        return self._id
 
 
 class TaskReplacement(TaskInput):
@@ -172,22 +201,74 @@ class Task(Schema):
 
 
 class TaskList(Schema):
-    """The caller's tasks, newest first."""
+    """Some of the caller's tasks."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"tasks": [TASK_EXAMPLE], "count": 1}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"tasks": [TASK_EXAMPLE], "count": 1, "next_cursor": None}]}
+    )
 
     tasks: list[Task]
-    count: int = Field(description="The number of matching tasks", ge=0)
+    count: int = Field(description="The number of matching tasks, on this page or not", ge=0)
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null on the last one")
+
+
+class Upsert(Schema):
+    """A task that was created or changed, as it is now."""
+
+    type: Literal["upsert"]
+    task: Task
+
+
+class Deletion(Schema):
+    """A task that was deleted, and when."""
+
+    type: Literal["delete"]
+    id: UUID = Field(description="The id that the task had")
+    deleted_at: Timestamp = Field(description="By the database's clock")
+
+
+class TaskChangesSince(Schema):
+    """What changed, in the order it did; each task once, with the latest of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [CHANGES_EXAMPLE]})
+
+    changes: list[Annotated[Upsert | Deletion, Field(discriminator="type")]]
+    next_since: str = Field(description="Send it as `since` the next time")
+    has_more: bool = Field(description="Whether there is more already")
+
+
+def changes_json(changes: list[str], next_since: str, *, has_more: bool) -> str:
+    """The body of the feed, from its changes in JSON; its shape is `TaskChangesSince`'s."""
+    more = "true" if has_more else "false"
+    return f'{{"changes":[{",".join(changes)}],"next_since":"{next_since}","has_more":{more}}}'
+
+
+def list_json(tasks: str, count: int, next_cursor: str | None) -> str:
+    """The body of the list, from its tasks in JSON, with commas between them; its shape is `TaskList`'s."""
+    return f'{{"tasks":[{tasks}],"count":{count},"next_cursor":{json.dumps(next_cursor)}}}'
+
+
+class Counts(Schema):
+    """How many tasks the caller has."""
+
+    open: int = Field(description="Tasks that are not completed", ge=0)
+    completed: int = Field(description="Completed tasks", ge=0)
+
+
+class Me(Schema):
+    """The caller, and how much is kept of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"user_id": "toyAQF0y5vs1OXn8", "counts": {"open": 3, "completed": 9}}]}
+    )
+
+    user_id: str = Field(description="The token's `sub`", min_length=1, max_length=USER_ID_MAX_LENGTH)
+    counts: Counts
 
 
 def task_json(row: Row) -> bytes:
-    """One task in UTF-8 JSON. Its shape is `Task`'s; a response model would cost three times the query."""
+    """One task in UTF-8 JSON, as PostgreSQL writes it too. Its shape is `Task`'s."""
     return orjson.dumps(row, timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
-
-
-def task_list_json(rows: list[Row]) -> bytes:
-    """The body of the list, in UTF-8 JSON; its shape is `TaskList`'s."""
-    return orjson.dumps({"tasks": rows, "count": len(rows)}, timestamp, orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def timestamp(value: dt.datetime) -> str:

@@ -17,6 +17,7 @@ from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.text import Truncator
 
+from tasks import turns
 from tasks.admin import actions, listing, users
 from tasks.admin.forms import TaskForm
 from tasks.models import Task, TaskQuerySet
@@ -99,7 +100,9 @@ class TaskAdmin(TaskAdminBase):
         """The task; while it is written to, nobody else's."""
         task = super().get_object(request, object_id, from_field)
         if task and request.method == "POST":
-            return self.get_queryset(request).select_for_update().filter(pk=task.pk).first()
+            same = self.get_queryset(request).filter(pk=task.pk)
+            turns.take(same)
+            return same.select_for_update().first()
         return task
 
     def changeform_view(

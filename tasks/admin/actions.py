@@ -17,9 +17,10 @@ from django.contrib.admin.views.main import SEARCH_VAR
 from django.db import transaction
 from django.template.response import TemplateResponse
 
-from tasks.admin.downloads import download
+from tasks import turns
 from tasks.admin.history import note_tasks
 from tasks.admin.listing import by_index, count_up_to, counted
+from tasks.downloads import download
 from tasks.export import Form
 from tasks.models import Task, TaskQuerySet
 
@@ -50,11 +51,13 @@ class Writing:
 
 def _set_completed(ids: list[UUID], *, completed: bool) -> list[UUID]:
     tasks = Task.objects.using("operator").filter(pk__in=ids).exclude(completed=completed)
+    turns.take(tasks)
     return [row["id"] for row in tasks.change(completed=completed)]
 
 
 def _delete(ids: list[UUID]) -> list[UUID]:
     tasks = Task.objects.using("operator").filter(pk__in=ids)
+    turns.take(tasks)
     there = list(tasks.select_for_update().values_list("pk", flat=True))
     tasks.remove()
     return there

@@ -10,18 +10,18 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied
-from django.db import transaction
 from django.db.models import Count, Max, Min, Q
 from django.http import HttpRequest, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
-from tasks.admin.downloads import download
 from tasks.admin.history import erasures, note_erasure
+from tasks.downloads import download
 from tasks.export import Form
 from tasks.models import USER_ID_MAX_LENGTH, Task, TaskQuerySet
 from tasks.queries import erase_user
+from tasks.turns import writing_for
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -100,7 +100,7 @@ def _erase(model_admin: ModelAdmin[Task], request: HttpRequest) -> HttpResponseB
     user_id = _asked(request)
     form = EraseForm(user_id, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        with transaction.atomic("operator"):
+        with writing_for(user_id, "operator"):
             erased = erase_user(user_id, "operator")
             note_erasure(request, user_id, erased)
         messages.success(request, f"Erased the user, with {erased:,} tasks.")

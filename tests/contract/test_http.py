@@ -101,7 +101,7 @@ def test_unknown_or_repeated_query_parameter_is_refused(alice: User, method: str
         assert answer.status < 300
     else:
         assert_error(answer, 422)
-        assert alice.get("/tasks").json == {"tasks": [task], "count": 1}
+        assert alice.get("/tasks").json == {"tasks": [task], "count": 1, "next_cursor": None}
 
 
 @pytest.mark.parametrize("offered", ["a", "A.b:c_d-e", "x" * 128])
@@ -147,13 +147,15 @@ def test_preflight_of_the_front_end_passes(nobody: User, path: str) -> None:
         headers={
             "Origin": ORIGIN,
             "Access-Control-Request-Method": "PATCH",
-            "Access-Control-Request-Headers": "authorization,content-type",
+            "Access-Control-Request-Headers": "authorization,content-type,if-match,if-none-match",
         },
     )
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= set(answer.headers["access-control-allow-methods"].split(", "))
-    assert {"authorization", "content-type"} <= set(answer.headers["access-control-allow-headers"].split(", "))
+    assert {"authorization", "content-type", "if-match", "if-none-match"} <= set(
+        answer.headers["access-control-allow-headers"].split(", ")
+    )
 
 
 @pytest.mark.parametrize("path", ["/tasks", "/nope"])
@@ -161,9 +163,15 @@ def test_front_end_may_read_answers_and_errors(nobody: User, path: str) -> None:
     answer = nobody.get(path, headers={"Origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     exposed = answer.headers["access-control-expose-headers"].split(", ")
-    assert {"Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-ID"} <= set(
-        exposed
-    )
+    assert {
+        "ETag",
+        "Location",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "WWW-Authenticate",
+        "X-Request-ID",
+    } <= set(exposed)
     assert "origin" in answer.headers["vary"].lower()
 
 

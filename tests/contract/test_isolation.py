@@ -57,7 +57,24 @@ def test_foreign_task_looks_like_a_missing_one(
 def test_list_shows_only_the_callers_tasks(alice: User, bob: User) -> None:
     alice.task("hers")
     his = bob.task("his")
-    assert bob.get("/tasks").json == {"tasks": [his], "count": 1}
+    assert bob.get("/tasks").json == {"tasks": [his], "count": 1, "next_cursor": None}
+
+
+def test_export_and_counts_are_of_the_callers_tasks_only(alice: User, bob: User) -> None:
+    alice.task("hers", completed=True)
+    his = bob.task("his")
+    assert bob.get("/me/export").json == {"tasks": [his]}
+    for form in ("csv", "ics"):
+        assert b"hers" not in bob.get(f"/me/export?format={form}").body
+    assert bob.get("/me").json["counts"] == {"open": 1, "completed": 0}
+
+
+def test_erase_leaves_other_users_alone(alice: User, bob: User) -> None:
+    hers = alice.task()
+    bob.task()
+    assert_error(bob.delete(f"/me?confirm={alice.sub}"), 422, "confirm: ")
+    assert bob.delete(f"/me?confirm={bob.sub}").status == 204
+    assert alice.get("/tasks").json["tasks"] == [hers]
 
 
 def test_user_id_in_a_body_never_counts(alice: User, bob: User) -> None:
@@ -86,7 +103,7 @@ def test_user_id_in_a_query_never_counts(alice: User, bob: User, name: str) -> N
 def test_user_id_in_a_header_never_counts(alice: User, bob: User, name: str) -> None:
     alice.task()
     value = f"user_id={alice.sub}" if name == "Cookie" else str(alice.sub)
-    assert bob.get("/tasks", headers={name: value}).json == {"tasks": [], "count": 0}
+    assert bob.get("/tasks", headers={name: value}).json == {"tasks": [], "count": 0, "next_cursor": None}
 
 
 @pytest.mark.parametrize("path", ["/{sub}/tasks", "/users/{sub}/tasks", "/tasks/user/{sub}", "/api/{sub}/tasks"])

@@ -31,12 +31,12 @@ def test_create_locates_the_task(alice: User) -> None:
 
 
 def test_list_of_a_new_user_is_empty(alice: User) -> None:
-    assert alice.get("/tasks").json == {"tasks": [], "count": 0}
+    assert alice.get("/tasks").json == {"tasks": [], "count": 0, "next_cursor": None}
 
 
 def test_list_is_newest_first(alice: User) -> None:
     created = [alice.task(f"task {number}") for number in range(5)]
-    assert alice.get("/tasks").json == {"tasks": created[::-1], "count": 5}
+    assert alice.get("/tasks").json == {"tasks": created[::-1], "count": 5, "next_cursor": None}
 
 
 def test_get_returns_the_task(alice: User) -> None:

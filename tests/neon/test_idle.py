@@ -6,42 +6,55 @@ from functools import partial
 
 import pytest
 
-from config import health
 from tests.client import Live, User
 from tests.neon.conftest import Database, served
 from tests.neon.load import at_once, lists
-from tests.parts import Proxy
+from tests.parts import Proxy, Wire
 
+SERVERS = ["gunicorn", "uvicorn"]
 IDLE_SECONDS = 6.0  # longer than /readyz keeps an answer, and than any timer of ours
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
-def service(request: pytest.FixtureRequest, database: Database, direct: Proxy) -> Iterator[Live]:
-    workers = "3" if request.param == "gunicorn" else "1"
-    with served(request.param, database, direct.to(database.api_url), WEB_CONCURRENCY=workers) as service:
-        at_once(lists(User(service, "alice-idle"), 8))
-        yield service
+@pytest.fixture(scope="module")
+def services(database: Database, direct: Proxy) -> Iterator[dict[str, Live]]:
+    """Both servers by name, both through one proxy."""
+    url = direct.to(database.api_url)
+    with (
+        served("gunicorn", database, url, WEB_CONCURRENCY="3") as gunicorn,
+        served("uvicorn", database, url, WEB_CONCURRENCY="1") as uvicorn,
+    ):
+        for service in (gunicorn, uvicorn):
+            at_once(lists(User(service, "alice-idle"), 8))
+        yield {"gunicorn": gunicorn, "uvicorn": uvicorn}
 
 
-@pytest.mark.usefixtures("service")
-def test_nothing_is_sent_while_nobody_asks(direct: Proxy) -> None:
+@pytest.fixture(scope="module")
+def silence(services: dict[str, Live], direct: Proxy) -> Wire:
+    """What both send after their answers to /readyz, while nobody asks."""
+    for service in services.values():
+        User(service, None).get("/readyz")
     with direct.counting() as wire:
         time.sleep(IDLE_SECONDS)
-    assert (wire.bytes_sent, wire.connections_opened) == (0, 0)
+    return wire
 
 
-def test_liveness_sends_nothing(service: Live, direct: Proxy) -> None:
+def test_nothing_is_sent_while_nobody_asks(silence: Wire) -> None:
+    assert (silence.bytes_sent, silence.connections_opened) == (0, 0)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_liveness_sends_nothing(server: str, services: dict[str, Live], direct: Proxy) -> None:
     with direct.counting() as wire:
         for _ in range(20):
-            assert User(service, None).get("/livez").status == 200
+            assert User(services[server], None).get("/livez").status == 200
     assert (wire.bytes_sent, wire.connections_opened) == (0, 0)
 
 
-def test_readiness_asks_once_in_five_seconds(service: Live, direct: Proxy) -> None:
-    """All workers together: each connection may meet another one."""
-    nobody = User(service, None)
-    nobody.get("/readyz")
-    time.sleep(health.READY_SECONDS)
+@pytest.mark.usefixtures("silence")
+@pytest.mark.parametrize("server", SERVERS)
+def test_readiness_asks_once_in_five_seconds(server: str, services: dict[str, Live], direct: Proxy) -> None:
+    """After those of the silence, and all workers together: each connection may meet another one."""
+    nobody = User(services[server], None)
     with direct.counting() as wire:
         assert nobody.get("/readyz").status == 200
         assert {timed.answer.status for timed in at_once([partial(nobody.get, "/readyz")] * 20)} == {200}

@@ -1,6 +1,7 @@
 """Migrations beside a live service: nobody is cut off, nothing waits for long, and the version before still works."""
 
 import io
+import secrets
 import subprocess
 import tarfile
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -17,20 +19,25 @@ from tests import live
 from tests.client import Live, User
 from tests.neon.conftest import Database, served
 from tests.neon.load import timed
-from tests.parts import PostgreSQL
 
 WRITERS = 8
 BEFORE_ROW_SECURITY = "d9a8a91"  # the commit that serves while the migration to row-level security runs
 
 
 @pytest.fixture
-def fresh() -> Iterator[Database]:
-    """A server of the test's own, with the tables of the first release."""
-    with PostgreSQL() as server:
-        bare = Database(server, server.url, server.url)
-        migrated = bare.manage("migrate", "tasks", "0001")
-        assert migrated.returncode == 0, migrated.stderr
-        yield bare
+def fresh(database: Database) -> Iterator[Database]:
+    """A database of the test's own, with the tables of the first release."""
+    name = f"fresh_{secrets.token_hex(4)}"
+    with psycopg.connect(database.owner_url, autocommit=True) as session:
+        session.execute(f"CREATE DATABASE {name}".encode())
+        try:
+            url = urlsplit(database.owner_url)._replace(path=f"/{name}").geturl()
+            bare = Database(database.server, url, url)
+            migrated = bare.manage("migrate", "tasks", "0001")
+            assert migrated.returncode == 0, migrated.stderr
+            yield bare
+        finally:
+            session.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def test_migrating_while_clients_write_loses_nothing(database: Database) -> None:
@@ -48,7 +55,7 @@ def test_migrating_while_clients_write_loses_nothing(database: Database) -> None
 
         with ThreadPoolExecutor(WRITERS) as pool:
             writers = [pool.submit(write, number) for number in range(WRITERS)]
-            for target in (["tasks", "0001"], []):
+            for target in (["tasks", "0004"], []):  # up to which the running code needs them
                 migrated = database.manage("migrate", *target)
                 assert migrated.returncode == 0, migrated.stderr
             over.set()
@@ -85,3 +92,21 @@ def test_code_before_row_security_works_after_its_migration(fresh: Database, tmp
         assert alice.patch(f"/tasks/{task['id']}", {"completed": True}).json["completed"] is True
         assert alice.get("/tasks").json["count"] == 1
         assert alice.delete(f"/tasks/{task['id']}").status == 204
+
+
+def test_tasks_from_before_revisions_get_one(fresh: Database) -> None:
+    assert fresh.manage("migrate", "tasks", "0003").returncode == 0
+    with psycopg.connect(fresh.owner_url, autocommit=True) as owner:
+        owner.execute(
+            "INSERT INTO tasks_task (id, user_id, text) SELECT gen_random_uuid(), 'user-' || n % 700, 'a'"
+            " FROM generate_series(1, 2500) AS n"
+        )
+        before = owner.execute("SELECT max(updated_at) FROM tasks_task").fetchone()
+        assert fresh.manage("migrate").returncode == 0
+        numbered = "SELECT count(DISTINCT revision) FILTER (WHERE revision > 0), count(*) FROM tasks_task"
+        assert owner.execute(numbered).fetchone() == (2500, 2500)
+        assert owner.execute("SELECT max(updated_at) FROM tasks_task").fetchone() == before
+        assert fresh.manage("migrate", "tasks", "0003").returncode == 0
+        assert owner.execute("UPDATE tasks_task SET text = 'b'").rowcount == 2500
+        assert fresh.manage("migrate").returncode == 0
+        assert owner.execute(numbered).fetchone() == (2500, 2500)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import psycopg
 import pytest
@@ -22,9 +23,10 @@ PROBE_SECONDS = 0.5  # 0.1 on a quiet machine; far below the seconds that waitin
 
 @dataclass(frozen=True)
 class Stack:
-    """Service → proxy → PostgreSQL."""
+    """Both services → proxy → PostgreSQL."""
 
-    service: Live
+    gunicorn: Live
+    uvicorn: Live
     proxy: Proxy
     server: PostgreSQL
 
@@ -72,54 +74,65 @@ OUTAGES: list[Callable[[Stack], AbstractContextManager[None]]] = [
 ]
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
-def stack(request: pytest.FixtureRequest, database: Database, direct: Proxy) -> Iterator[Stack]:
-    with served(request.param, database, direct.to(database.api_url), WEB_CONCURRENCY="1") as service:
-        yield Stack(service, direct, database.server)
+@pytest.fixture(scope="module")
+def stack(database: Database, direct: Proxy) -> Iterator[Stack]:
+    url = direct.to(database.api_url)
+    with (
+        served("gunicorn", database, url, WEB_CONCURRENCY="1") as gunicorn,
+        served("uvicorn", database, url, WEB_CONCURRENCY="1") as uvicorn,
+    ):
+        yield Stack(gunicorn, uvicorn, direct, database.server)
 
 
-def _lost(user: User) -> list[Callable[[], Answer]]:
+@pytest.fixture
+def users(stack: Stack) -> list[User]:
+    """One of each service; many connections are open."""
+    users = [User(service, f"alice-{uuid.uuid4()}") for service in (stack.gunicorn, stack.uvicorn)]
+    for user in users:
+        at_once(lists(user, 24))
+    return users
+
+
+def _lost(users: list[User]) -> list[Callable[[], Answer]]:
     """Requests of every kind, more of them than a worker has threads."""
     path = "/tasks/01938f3a-1234-7000-8000-000000000001"
-    return [
-        *lists(user, 20),
-        *[lambda: user.post("/tasks", {"text": "lost"})] * 10,
-        *[lambda: user.patch(path, {"text": "lost"})] * 4,
-        *[lambda: user.delete(path)] * 4,
-    ]
+    requests: list[Callable[[], Answer]] = []
+    for user in users:
+        requests += lists(user, 10)
+        requests += [partial(user.post, "/tasks", {"text": "lost"})] * 6
+        requests += [partial(user.patch, path, {"text": "lost"})] * 4
+        requests += [partial(user.delete, path)] * 4
+    return requests
 
 
 @pytest.mark.parametrize("outage", OUTAGES, ids=lambda outage: outage.__name__)
 def test_outage_is_said_in_time_and_heals(
-    outage: Callable[[Stack], AbstractContextManager[None]], stack: Stack
+    outage: Callable[[Stack], AbstractContextManager[None]], stack: Stack, users: list[User]
 ) -> None:
-    alice, nobody = User(stack.service, f"alice-{uuid.uuid4()}"), User(stack.service, None)
-    at_once(lists(alice, 24))  # so that many connections are open
     with outage(stack):
-        for request in at_once(_lost(alice)):
+        for request in at_once(_lost(users)):
             assert_error(request.answer, 503)
             assert int(request.answer.headers["retry-after"]) >= 1
             assert request.seconds < ANSWER_SECONDS
-        for path, status in (("/health", 503), ("/livez", 200), ("/readyz", 503)):
-            probe = timed(partial(nobody.get, path))
+        for user, (path, status) in product(users, {"/health": 503, "/livez": 200, "/readyz": 503}.items()):
+            probe = timed(partial(User(user.transport, None).get, path))
             assert probe.answer.status == status
             assert probe.seconds < PROBE_SECONDS
-    assert heals(alice)
-    assert all(task["text"] != "lost" or outage is Stack.frozen for task in alice.get("/tasks").json["tasks"])
+    for user in users:
+        assert heals(user)
+        assert all(task["text"] != "lost" or outage is Stack.frozen for task in user.get("/tasks").json["tasks"])
 
 
-@pytest.mark.parametrize("stack", ["gunicorn"], indirect=True)
 def test_connections_that_vanished_are_given_up_together(stack: Stack) -> None:
     """Open ones lead nowhere any more, as after the death of a pooler's host; new ones work."""
-    alice = User(stack.service, f"alice-{uuid.uuid4()}")
+    alice = User(stack.gunicorn, f"alice-{uuid.uuid4()}")
     at_once(lists(alice, 24))
     stack.proxy.abandon()
     assert heals(alice)
 
 
-@pytest.mark.parametrize("stack", ["gunicorn"], indirect=True)
 def test_slow_requests_of_one_user_are_no_outage_for_another(stack: Stack, database: Database) -> None:
-    alice, bob = (User(stack.service, f"{name}-{uuid.uuid4()}") for name in ("alice", "bob"))
+    alice, bob = (User(stack.gunicorn, f"{name}-{uuid.uuid4()}") for name in ("alice", "bob"))
     path = f"/tasks/{alice.task()['id']}"
     with psycopg.connect(database.owner_url) as session, ThreadPoolExecutor(14) as threads:
         session.execute("SELECT FROM tasks_task WHERE user_id = %s FOR UPDATE", [alice.sub])
@@ -131,11 +144,10 @@ def test_slow_requests_of_one_user_are_no_outage_for_another(stack: Stack, datab
         assert {request.result().status for request in waiting} <= {200, 503}
 
 
-def test_outage_costs_no_files(stack: Stack) -> None:
+def test_outage_costs_no_files(stack: Stack, users: list[User]) -> None:
     """Whoever is turned away leaves no attempt to connect behind."""
-    alice = User(stack.service, f"alice-{uuid.uuid4()}")
     with stack.black_holed():
-        for _ in range(3):
-            at_once(_lost(alice))
-        assert stack.proxy.connections < 60
-    assert heals(alice)
+        for _ in range(2):
+            at_once(_lost(users))
+        assert stack.proxy.connections < 30
+    assert all(heals(user) for user in users)

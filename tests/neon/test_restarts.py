@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -18,9 +19,9 @@ from tests.parts import PgBouncer, PostgreSQL, Proxy
 
 @dataclass(frozen=True)
 class Stack:
-    """Service → proxy → PgBouncer → PostgreSQL, or without PgBouncer."""
+    """Both services → proxy → PgBouncer → PostgreSQL, or without PgBouncer."""
 
-    service: Live
+    services: tuple[Live, Live]
     proxy: Proxy
     pooler: PgBouncer | None
     server: PostgreSQL
@@ -54,53 +55,53 @@ INTERRUPTIONS: dict[str, Callable[[Stack], None]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
-def serving(request: pytest.FixtureRequest) -> str:
-    server: str = request.param
-    return server
-
-
 @pytest.fixture(scope="module", params=["direct", "pgbouncer-1.24"])
-def stack(request: pytest.FixtureRequest, serving: str, database: Database) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, database: Database) -> Iterator[Stack]:
     with ExitStack() as stack:
         pooler = None
         if request.param != "direct":
             pooler = stack.enter_context(PgBouncer(database.api_url, name=request.param))
         proxy = stack.enter_context(Proxy((pooler or database.server).address))
-        service = stack.enter_context(served(serving, database, proxy.to(database.api_url), WEB_CONCURRENCY="2"))
-        yield Stack(service, proxy, pooler, database.server)
+        url = proxy.to(database.api_url)
+        gunicorn = stack.enter_context(served("gunicorn", database, url, WEB_CONCURRENCY="2"))
+        uvicorn = stack.enter_context(served("uvicorn", database, url, WEB_CONCURRENCY="2"))
+        yield Stack((gunicorn, uvicorn), proxy, pooler, database.server)
 
 
 @pytest.mark.parametrize("interruption", INTERRUPTIONS)
 def test_interruption_is_not_noticed(interruption: str, stack: Stack) -> None:
-    alice = User(stack.service, "alice-restarts")
-    task = alice.task(interruption)
-    at_once(lists(alice, 24))  # so that many connections are open
+    users = [User(service, f"alice-{uuid.uuid4()}") for service in stack.services]
+    tasks = [user.task(interruption) for user in users]
+    at_once([each for user in users for each in lists(user, 24)])  # so that many connections are open
     INTERRUPTIONS[interruption](stack)
-    for request in at_once([*lists(alice, 12), *[lambda: alice.post("/tasks", {"text": "after"})] * 12]):
+    posts = [partial(user.post, "/tasks", {"text": "after"}) for user in users] * 6
+    for request in at_once([*(each for user in users for each in lists(user, 6)), *posts]):
         assert request.answer.status in (200, 201), request.answer.body
         assert request.seconds < ANSWER_SECONDS
-    assert alice.get(f"/tasks/{task['id']}").json == task
-    assert alice.delete(f"/tasks/{task['id']}").status == 204
+    for user, task in zip(users, tasks, strict=True):
+        assert user.get("/tasks").json["count"] == 7
+        assert user.get(f"/tasks/{task['id']}").json == task
+        assert user.delete(f"/tasks/{task['id']}").status == 204
 
 
 def test_requests_during_a_restart_wait_for_its_end(stack: Stack) -> None:
-    alice = User(stack.service, f"alice-{uuid.uuid4()}")
+    users = [User(service, f"alice-{uuid.uuid4()}") for service in stack.services]
     over = threading.Event()
 
-    def write() -> int:
+    def write(user: User) -> int:
         written = 0
         while not over.is_set():
-            request = timed(lambda: alice.post("/tasks", {"text": "during"}))
+            request = timed(lambda: user.post("/tasks", {"text": "during"}))
             assert (request.answer.status, request.seconds < ANSWER_SECONDS) == (201, True), request.answer.body
             written += 1
         return written
 
     with ThreadPoolExecutor(4) as pool:
-        writers = [pool.submit(write) for _ in range(4)]
+        writers = [[pool.submit(write, user) for _ in range(2)] for user in users]
         for interrupt in (stack.server.restart, stack.crash, stack.restart_pooler):
             time.sleep(0.3)
             interrupt()
         time.sleep(0.3)
         over.set()
-        assert sum(writer.result() for writer in writers) == alice.get("/tasks").json["count"]
+        for user, theirs in zip(users, writers, strict=True):
+            assert sum(writer.result() for writer in theirs) == user.get("/tasks").json["count"]

@@ -49,7 +49,17 @@ def test_tables_and_policies_are_handed_to_the_owner(roles: Database) -> None:
     owners = _ask(roles.owner_url, "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
     assert owners == [("tasks_owner",)]
     policies = _ask(roles.owner_url, "SELECT policyname, roles::text[] FROM pg_policies ORDER BY policyname")
-    assert policies == [("task_operators", ["tasks_owner"]), ("task_own_rows", ["public"])]
+    assert policies == [
+        ("idempotency_key_operators", ["tasks_owner"]),
+        ("idempotency_key_own_rows", ["public"]),
+        ("task_operators", ["tasks_owner"]),
+        ("task_own_rows", ["public"]),
+        ("tombstone_erase_own", ["public"]),
+        ("tombstone_operators", ["tasks_owner"]),
+        ("tombstone_own_rows", ["public"]),
+    ]
+    functions = "SELECT DISTINCT proowner::regrole::text FROM pg_proc WHERE proname LIKE 'task%'"
+    assert _ask(roles.owner_url, functions) == [("tasks_owner",)]
 
 
 def test_api_role_is_bound_and_gives_up_when_a_request_does(roles: Database) -> None:

@@ -5,7 +5,8 @@ import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
 from config.postgresql.row_security import Cursor, acting_as
-from tasks.models import Task
+from tasks.models import Task, Tombstone
+from tasks.queries import erase_user
 from tests.neon.conftest import Database
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
@@ -120,3 +121,25 @@ def test_operators_see_everybody() -> None:
 def test_api_cannot_read_what_is_the_operators(table: str) -> None:
     with pytest.raises(DatabaseError, match="permission denied"), connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {table}")
+
+
+def test_user_sees_own_tombstones_only() -> None:
+    for user in ("alice", "bob"):
+        with acting_as(user):
+            Task.objects.remove()
+    with acting_as("alice"):
+        assert [tombstone.user_id for tombstone in Tombstone.objects.all()] == ["alice"]
+
+
+def test_user_can_be_erased_by_the_api() -> None:
+    with acting_as("alice"):
+        Task.objects.add(user_id="alice", text="a")
+        assert erase_user("alice") == 2
+        assert not Tombstone.objects.exists()
+
+
+def test_api_cannot_change_a_tombstone() -> None:
+    with acting_as("alice"):
+        Task.objects.add(user_id="alice", text="a")
+        Task.objects.remove()
+        assert Tombstone.objects.update(revision=1) == 0

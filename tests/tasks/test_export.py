@@ -175,7 +175,7 @@ def test_stream_goes_through_the_index() -> None:
     with CaptureQueriesContext(operator) as queries:
         assert len(list(stream(tasks.owned_by("alice-streams")))) == module.BATCH + 1
     with operator.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
         cursor.execute("EXPLAIN " + queries.captured_queries[-1]["sql"])
         plan = "\n".join(line for (line,) in cursor)
     assert re.search(r"Index Cond: .*ROW\(created_at, id\) <", plan), plan

@@ -107,7 +107,16 @@ def test_every_index_is_named_for_its_use() -> None:
     with connections["operator"].cursor() as cursor:
         cursor.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'tasks_task'")
         names = {name for (name,) in cursor}
-    assert names == {"tasks_task_pkey", "task_user_newest_first", "task_newest_first", "task_words"}
+    assert names == {
+        "tasks_task_pkey",
+        "task_user_newest_first",
+        "task_user_last_changed",
+        "task_user_in_order",
+        "task_user_open_or_done",
+        "task_user_revision",
+        "task_newest_first",
+        "task_words",
+    }
 
 
 def test_migrations_are_complete() -> None:

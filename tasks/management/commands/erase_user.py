@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from tasks.management.operators import OperatorCommand, user_id
 from tasks.models import Task
 from tasks.queries import erase_user
+from tasks.turns import writing_for
 
 
 class Command(OperatorCommand):
@@ -25,7 +26,8 @@ class Command(OperatorCommand):
     def handle(self, *, sub: str, yes: bool, **options: Any) -> None:  # noqa: ANN401 (Django's)
         if not yes:
             self._ask(sub)
-        erased = erase_user(sub, "operator")
+        with writing_for(sub, "operator"):
+            erased = erase_user(sub, "operator")
         report = {"user_id": sub, "erased": erased}
         self.stdout.write(json.dumps(report) if options["json"] else f"Erased {erased} tasks of {sub}.")
 

@@ -84,7 +84,7 @@ def _copy(rows: Iterable[Row]) -> None:
     quote = connection.ops.quote_name
     table, columns = quote(Task._meta.db_table), ", ".join(quote(name) for name in WIRE_FIELDS)
     with transaction.atomic("operator"), connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE seeded (LIKE {table})")
+        cursor.execute(f"CREATE TEMPORARY TABLE seeded AS SELECT {columns} FROM {table} LIMIT 0")
         with cursor.copy(f"COPY seeded ({columns}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row([row[name] for name in WIRE_FIELDS])

@@ -9,7 +9,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
-from tasks.export import Form, export, stream
+from tasks.export import Ask, Form, directly, export, stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tasks.models import TaskQuerySet
 
 
-def download(request: HttpRequest, queryset: TaskQuerySet, form: Form) -> StreamingHttpResponse:
-    """Answer with a file of the queryset's tasks."""
-    chunks = export(stream(queryset), form)
+def download(request: HttpRequest, queryset: TaskQuerySet, form: Form, ask: Ask = directly) -> StreamingHttpResponse:
+    """Answer with a file of the queryset's tasks, which are read by `ask`."""
+    chunks = export(stream(queryset, ask), form)
     return StreamingHttpResponse(
         # Django would put together what an ASGI server is to stream.
         _between_others(chunks) if isinstance(request, ASGIRequest) else chunks,

@@ -1,0 +1,100 @@
+"""What changed: each task of a user's that was written or deleted since a token, in the order of commits, once."""
+
+import datetime as dt
+from dataclasses import dataclass
+from functools import cache
+from time import time
+
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from tasks import statements, tokens
+from tasks.models import AS_DELETION, AS_UPSERT, Task, Tombstone
+from tasks.statements import Parameter, Statement
+
+DAYS = 30  # that a token is good for, and tombstones are kept
+LATEST = dt.timedelta(hours=1)  # that a deletion commits after its time, and that two clocks differ by
+PURGED_AT_ONCE = 5_000  # so that nobody waits for long
+
+
+class ExpiredToken(Exception):
+    """What was deleted since then is not known any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Some changes, as JSON, and the token of what comes after them."""
+
+    changes: list[str]
+    next_since: str
+    has_more: bool
+
+
+def read(user_id: str, since: str | None, limit: int) -> Changes:
+    """The first changes since the token, or of all times. Raises ForgedToken, ExpiredToken.
+
+    One statement, so one snapshot; and what commits later has a later revision (tasks/turns.py).
+    """
+    now = int(time())
+    after, complete_at = _position(user_id, since) if since is not None else (0, now)
+    if complete_at < now - DAYS * 24 * 3600:
+        raise ExpiredToken
+    rows = _since(limit + 1).rows(user_id=user_id, revision=after)
+    has_more = len(rows) > limit
+    last = rows[:limit][-1][0] if rows else after
+    # A walk that is not at its end knows all deletions up to the time it began at only.
+    token = tokens.write([last, complete_at if has_more else now], "since", user_id)
+    return Changes([change for _, change in rows[:limit]], token, has_more)
+
+
+def newest_revision(user_id: str) -> int:
+    """Of the user's changes that are still known: two lookups in indexes. 0 if there are none."""
+    ((revision,),) = newest().rows(user_id=user_id)
+    return int(revision)
+
+
+def purge(days: int, using: str | None = None) -> int:
+    """Delete the tombstones of all users that are older than that, and return how many those were."""
+    tombstones = Tombstone.objects.using(using)
+    expired = tombstones.filter(deleted_at__lt=Now() - dt.timedelta(days=days) - LATEST)
+    oldest = expired.order_by("deleted_at").values_list("deleted_at", flat=True)
+    purged = 0
+    while times := list(oldest[:PURGED_AT_ONCE]):
+        purged += tombstones.filter(deleted_at__lte=times[-1]).remove()
+    return purged
+
+
+def _position(user_id: str, token: str) -> tuple[int, int]:
+    """The last revision that the token's holder has, and the time of which all deletions are known to them."""
+    revision, complete_at = tokens.read(token, "since", user_id)
+    return revision, complete_at
+
+
+@cache
+def _since(limit: int) -> Statement:
+    living = Task.objects.filter(id=OuterRef("task_id"), user_id=OuterRef("user_id"))
+    upserts = (
+        Task.objects.owned_by(_USER)
+        .filter(revision__gt=_REVISION)
+        .order_by("revision")
+        .values_list("revision", AS_UPSERT)
+    )
+    deletions = Tombstone.objects.owned_by(_USER).filter(~Exists(living), revision__gt=_REVISION).order_by("revision")
+    both = upserts[:limit].union(deletions.values_list("revision", AS_DELETION)[:limit], all=True)
+    return statements.select(both.order_by("revision")[:limit])
+
+
+@cache
+def newest() -> Statement:
+    """A row: the newest revision of the user's tasks and tombstones, 0 without any."""
+    latest = [
+        statements.select(model.objects.owned_by(_USER).order_by("-revision").values("revision")[:1])
+        for model in (Task, Tombstone)
+    ]
+    found = ", ".join(f"({one.sql})" for one in latest)
+    parameters = tuple(parameter for one in latest for parameter in one.parameters)
+    return Statement(f"SELECT greatest({found}, 0)", parameters, latest[0].using)
+
+
+_USER = Parameter("user_id", Task._meta.get_field("user_id"))
+_REVISION = Parameter("revision", Task._meta.get_field("revision"))

@@ -1,0 +1,26 @@
+"""`manage.py purge`: delete what has expired."""
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from tasks import changes, idempotency
+from tasks.management.operators import OperatorCommand
+
+
+class Command(OperatorCommand):
+    help = "Delete what has expired, of all users: idempotency keys, and what is kept of deleted tasks."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--days", type=int, default=changes.DAYS, help=f"how long deletions are kept: {changes.DAYS} or more"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, days: int, **options: Any) -> None:  # noqa: ANN401 (Django's)
+        if days < changes.DAYS:
+            raise CommandError(f"A sync token is good for {changes.DAYS} days, and needs them.", returncode=2)
+        report = {"idempotency_keys": idempotency.purge("operator"), "tombstones": changes.purge(days, "operator")}
+        line = "Deleted {idempotency_keys} expired idempotency keys and {tombstones} tombstones.".format_map(report)
+        self.stdout.write(json.dumps(report) if options["json"] else line)
