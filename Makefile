@@ -13,16 +13,22 @@ NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 20 
 PRODUCTION = env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) \
 	$$(grep -v '^\#' production.env.example) SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
-.PHONY: help run test check audit fix openapi screenshots lock clean
+.PHONY: help run test bench bench-quick check audit fix openapi screenshots lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: .venv/runtime .env ## Serve on 127.0.0.1:$PORT with an embedded PostgreSQL and demo tasks
 	@exec $(BIN)/python manage.py serve
 
 test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) tests/debian/packages/.installed ## Run the whole suite on a real PostgreSQL
-	$(BIN)/python -m pytest $(or $(TEST),-n 2 --dist loadfile)
+	$(BIN)/python -m pytest $(or $(TEST),-n 3 --dist loadfile)
+
+bench: .venv/runtime .venv-bench/.installed bench/packages/.installed ## Measure ours beside its peers, half an hour on a quiet machine; writes bench/results
+	$(BIN)/python -m bench
+
+bench-quick: .venv/runtime .venv-bench/.installed bench/packages/.installed ## The same in 2 minutes, printed and not kept
+	$(BIN)/python -m bench --quick
 
 check: .venv/dev ## Run every static check; writes nothing
 	$(BIN)/ruff check .
@@ -40,20 +46,23 @@ fix: .venv/dev ## Format, and fix what can be fixed; the only target that edits 
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-openapi: .venv/dev ## Write openapi.json
+openapi: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Write openapi.json, and with Node its types
 	$(PRODUCTION) $(BIN)/python manage.py export_openapi > openapi.json
+	$(if $(NODE),cd examples/client && PATH="$(CURDIR)/tests/npm/node_modules/.bin:$$PATH" npm run --silent types)
 
 screenshots: .venv/dev ## Write docs/images (needs Chromium)
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py
 
-lock: .venv/dev ## Resolve pyproject.toml into the two locks
+lock: .venv/dev ## Resolve pyproject.toml into the two locks, and the peers' into theirs
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--custom-compile-command "make lock" --upgrade -o requirements.lock
-	$(BIN)/uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q pyproject.toml --group dev --extra granian --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile -q bench/peers/requirements.in --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" --upgrade -o bench/peers/requirements.lock
 
 clean: ## Remove the environment and the embedded database
-	rm -rf .venv .postgres .static tests/npm/node_modules tests/debian/packages*
+	rm -rf .venv .venv-bench .postgres .static tests/npm/node_modules tests/debian/packages* bench/packages* bench/.postgres
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -67,6 +76,11 @@ clean: ## Remove the environment and the embedded database
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ .venv/runtime
 
+.venv-bench/.installed: bench/peers/requirements.lock | .venv/bin/python
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r bench/peers/requirements.lock
+	@touch $@
+
 .env: | .venv/bin/python
 	@$(BIN)/python -m config.dotenv
 
@@ -74,6 +88,9 @@ tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
 	@npm ci --prefix tests/npm --silent --ignore-scripts && touch $@ || { \
 		echo "npm could not install tests/npm: the tests that need it are skipped" >&2; test -z "$$CI"; }
 
-tests/debian/packages/.installed: tests/debian/install
+bench/packages/.installed: bench/install tests/debian/unpack.sh
+	@bench/install && mkdir -p $(@D) && touch $@
+
+tests/debian/packages/.installed: tests/debian/install tests/debian/unpack.sh
 	@tests/debian/install && touch $@ || { \
 		echo "not all programs of tests/debian are here: the tests that need them are skipped" >&2; test -z "$$CI"; }

@@ -38,7 +38,8 @@ from django.db import connection, connections
 from config import embedded
 from config.databases import API_ROLE, OWNER_ROLE
 from config.postgresql.row_security import Cursor, acting_as
-from tasks import queries
+from tasks import listing, queries
+from tasks.parameters import ListParameters
 
 PER_USER = 50
 REPETITIONS, SAMPLES = 10, 200
@@ -97,9 +98,9 @@ def statement(operation: Callable[[], object]) -> Statement:
 def operations(user: str, task: UUID) -> dict[str, Callable[[], object]]:
     """The API's own, for one user and one of the user's tasks; the last one takes the task away."""
     return {
-        f"list of {PER_USER}": lambda: queries.list_tasks(user),
+        f"list of {PER_USER}": lambda: listing.read(user, ListParameters()),
         "get": lambda: queries.get_task(user, task),
-        "insert": lambda: queries.create_task(user, {"id": uuid7(), "text": "Buy groceries"}),
+        "insert": lambda: queries.create_task(user, uuid7(), {"text": "Buy groceries", "completed": False, "order": 0}),
         "update": lambda: queries.update_task(user, task, {"text": "Buy bread", "completed": True}),
         "delete": lambda: queries.delete_task(user, task),
     }

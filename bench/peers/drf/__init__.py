@@ -1,0 +1,1 @@
+"""Django REST framework: generic views, a model serializer, an authentication class; on gunicorn's threads."""

@@ -1,0 +1,1 @@
+"""The table of the two peers that stand on Django."""
