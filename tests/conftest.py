@@ -68,6 +68,11 @@ def uvicorn(django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001 (the live 
     yield from _live("uvicorn")
 
 
+@pytest.fixture(scope="session")
+def granian(django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001 (the live server needs the test database)
+    yield from _live("granian")
+
+
 @pytest.fixture
 def django(db: None) -> InProcess:  # noqa: ARG001 (within a transaction that is rolled back)
     return InProcess()

@@ -22,7 +22,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
+@pytest.fixture(scope="module", params=["gunicorn", "uvicorn", "granian"])
 def browser(request: pytest.FixtureRequest, collected: Path, django_db_setup: None) -> Iterator[httpx.Client]:  # noqa: ARG001 (the live server needs the test database)
     """Reaches the service through the proxy."""
     env = {

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,18 @@ def test_commands_that_are_named_exist(page: str) -> None:
 
 
 @on_each_page
+def test_modules_that_are_run_exist(page: str) -> None:
+    named = set(re.findall(r"python -m (\S+?)[\s`]", PAGES[page]))
+    assert [name for name in named if find_spec(name) is None] == []
+
+
+@on_each_page
+def test_targets_of_make_that_are_named_exist(page: str) -> None:
+    targets = set(re.findall(r"^(\S+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`|run: )make ([\w./-]+)", PAGES[page], re.MULTILINE)) <= targets
+
+
+@on_each_page
 def test_variables_that_are_named_exist(page: str) -> None:
     known = {name.upper() for name in Environment.model_fields}
     like_ours = "|".join({name.partition("_")[0] for name in known if "_" in name})
@@ -64,6 +78,12 @@ def test_files_that_are_named_exist(page: str) -> None:
     links = {f"docs/{link}" for link in re.findall(r"\]\(([^):#]+)", PAGES[page])}
     paths = set(re.findall(r"\b(?:config|tasks|tests|bench|docs)/[\w/]+\.\w+", PAGES[page]))
     assert [name for name in links | paths if not (ROOT / name).exists()] == []
+
+
+def test_granian_is_installed_in_the_version_it_is_pinned_to() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (pinned,) = project["optional-dependencies"]["granian"]
+    assert f"pip install --no-deps {pinned.replace(' ', '')} " in PAGES["servers.md"]
 
 
 @pytest.mark.parametrize("role", ["API_SETTINGS", "OWNER_SETTINGS"])

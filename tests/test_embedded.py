@@ -1,6 +1,7 @@
 """The embedded server as its users meet it: real processes, real signals, a folder of their own."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -30,10 +31,26 @@ SECONDS = 20
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
+def new_home(tmp_path: Path) -> Iterator[Path]:
+    """Where nothing is yet."""
     home = tmp_path / "postgres"
     yield home
     embedded.release(home)
+
+
+@pytest.fixture(scope="module")
+def stopped_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home: Path = tmp_path_factory.mktemp("stopped") / "postgres"
+    embedded.url(home)
+    embedded.release(home)
+    return home
+
+
+@pytest.fixture
+def home(new_home: Path, stopped_home: Path) -> Path:
+    """With a data folder made before, which is most of the work of a first start."""
+    shutil.copytree(stopped_home, new_home, ignore=shutil.ignore_patterns("log", "*.lock"))
+    return new_home
 
 
 @pytest.fixture(scope="module")
@@ -135,11 +152,11 @@ def test_release_returns_when_the_server_has_stopped(home: Path) -> None:
     assert not (home / "data" / "postmaster.pid").exists()
 
 
-def test_release_without_a_server_does_nothing(home: Path) -> None:
+def test_release_without_a_server_does_nothing(new_home: Path) -> None:
     """Letting go of what was never held is not an error."""
-    embedded.release(home)
+    embedded.release(new_home)
 
-    assert not home.exists()
+    assert not new_home.exists()
 
 
 def test_killed_server_comes_back_with_its_rows(home: Path) -> None:
@@ -167,25 +184,25 @@ def test_killed_server_comes_back_while_its_backends_still_work(home: Path) -> N
     assert query(url, "SELECT value FROM kept") == "here"
 
 
-def test_racing_processes_share_one_server(home: Path) -> None:
+def test_racing_processes_share_one_server(new_home: Path) -> None:
     """Four processes that start at once, on a folder that is not there yet, get one server."""
-    racers = [Client(home) for _ in range(4)]
+    racers = [Client(new_home) for _ in range(4)]
 
     urls = {racer.line() for racer in racers}
 
     assert len(urls) == 1
-    assert starts(home) == 1
+    assert starts(new_home) == 1
     for racer in racers:
         racer.process.communicate()
 
 
-def test_racing_threads_share_one_server(home: Path) -> None:
+def test_racing_threads_share_one_server(new_home: Path) -> None:
     """Threads of one process that ask at once get one server."""
     with ThreadPoolExecutor(8) as pool:
-        urls = set(pool.map(embedded.url, [home] * 8))
+        urls = set(pool.map(embedded.url, [new_home] * 8))
 
     assert len(urls) == 1
-    assert starts(home) == 1
+    assert starts(new_home) == 1
 
 
 def test_server_ends_with_its_last_user(home: Path) -> None:
@@ -252,14 +269,14 @@ def test_terminal_interrupts_only_the_client(home: Path) -> None:
     assert eventually(lambda: "database system is shut down" in (home / "log").read_text())
 
 
-def test_interrupted_creation_is_begun_again(home: Path) -> None:
+def test_interrupted_creation_is_begun_again(new_home: Path) -> None:
     """A process killed while it creates the data folder leaves nothing that looks finished."""
-    with client(home) as user:
-        assert eventually(lambda: any(home.glob("data.*/base")))
+    with client(new_home) as user:
+        assert eventually(lambda: any(new_home.glob("data.*/base")))
         user.process.kill()
-    assert not (home / "data").exists()
+    assert not (new_home / "data").exists()
 
-    assert query(embedded.url(home), "SELECT 1") == 1
+    assert query(embedded.url(new_home), "SELECT 1") == 1
 
 
 def test_pid_file_that_names_a_stranger_does_not_prevent_the_start(home: Path) -> None:
@@ -308,10 +325,10 @@ def test_failed_start_shows_the_end_of_the_log(home: Path) -> None:
         embedded.url(home)
 
 
-def test_missing_wheel_names_the_way_out(home: Path) -> None:
+def test_missing_wheel_names_the_way_out(new_home: Path) -> None:
     """Where there is no wheel, the message says what to set."""
     code = CLIENT.replace("print(", "try:\n    print(") + "except embedded.EmbeddedPostgresError as e: print(e)\n"
-    with client(home, code, "-S") as user:
+    with client(new_home, code, "-S") as user:
         assert "set DATABASE_URL" in user.line()
 
 
@@ -337,7 +354,7 @@ def test_fork_that_lets_go_does_not_let_go_for_its_parent(home: Path) -> None:
         assert answers(url)
 
 
-def test_fork_during_the_start_does_not_block_the_others(home: Path) -> None:
+def test_fork_during_the_start_does_not_block_the_others(new_home: Path) -> None:
     """A worker forked by one thread while another one starts the server does not keep the locks of the start."""
     code = """
 import os, sys, threading, time
@@ -353,10 +370,10 @@ if not os.fork():
 starter.join()
 print("started", flush=True)
 """
-    with client(home, code + LIVE) as user:
+    with client(new_home, code + LIVE) as user:
         assert user.line() == "started"
 
-        with client(home) as other:
+        with client(new_home) as other:
             assert other.line().startswith("postgresql://")
 
 

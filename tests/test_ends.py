@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -18,11 +19,14 @@ import pytest
 from tests import live
 from tests.client import Live, User
 from tests.load import load
+from tests.parts.process import children
 from tests.tokens import token
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
 # uvicorn's master would keep the door open with nobody behind it: several processes are gunicorn's business.
 SERVERS = pytest.mark.parametrize(("name", "processes"), [("gunicorn", "2"), ("uvicorn", "1")])
+ALL_SERVERS = pytest.mark.parametrize(("name", "processes"), [("gunicorn", "2"), ("uvicorn", "1"), ("granian", "2")])
+FORKING = pytest.mark.parametrize("name", ["gunicorn", "granian"])
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
 
@@ -34,8 +38,7 @@ def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def _workers(server: live.Server) -> set[int]:
-    pid = server.process.pid
-    return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return set(children(server.process.pid))
 
 
 def _user() -> str:
@@ -65,7 +68,26 @@ def test_sigterm_under_load_cuts_nobody_off(name: str, processes: str) -> None:
     assert set(clients.answers) == {201}
 
 
-@SERVERS
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+def test_granian_says_close_before_it_closes(how: signal.Signals) -> None:
+    """Also when it only replaces its workers, so that a client's next request is not on its way just then."""
+    with (
+        live.start("granian", {"WEB_CONCURRENCY": "1"}) as server,
+        closing(HTTPConnection(*_address(server), timeout=10)) as connection,
+    ):
+        assert _get(connection).getheader("connection") is None
+        server.process.send_signal(how)
+        _until(lambda: _get(connection).getheader("connection") == "close")
+
+
+def _get(connection: HTTPConnection) -> HTTPResponse:
+    connection.request("GET", "/livez")
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, b'{"status":"alive"}')
+    return response
+
+
+@ALL_SERVERS
 def test_after_sigterm_requests_in_flight_are_answered_and_nobody_new_is_let_in(name: str, processes: str) -> None:
     """One whose body is still arriving, one that waits for a lock in the database."""
     user = _user()
@@ -107,9 +129,10 @@ def _head(user: str, length: int) -> bytes:
 
 
 @LINUX
-def test_killed_worker_is_replaced_and_loses_nothing_acknowledged() -> None:
+@FORKING
+def test_killed_worker_is_replaced_and_loses_nothing_acknowledged(name: str) -> None:
     user = _user()
-    with live.start("gunicorn", {"WEB_CONCURRENCY": "2"}) as server:
+    with live.start(name, {"WEB_CONCURRENCY": "2"}) as server:
         before = _workers(server)
         with load(server.base_url, user) as clients:
             _until(lambda: clients.total > 100)
@@ -117,7 +140,7 @@ def test_killed_worker_is_replaced_and_loses_nothing_acknowledged() -> None:
             _until(lambda: len(_workers(server) - before) == 1)
             served = clients.total
             _until(lambda: clients.total > served + 100)
-        with closing(Live("gunicorn", server.base_url)) as transport:
+        with closing(Live(name, server.base_url)) as transport:
             kept = {task["id"] for task in User(transport, user).get("/tasks").json["tasks"]}
     assert set(clients.answers) == {201}
     assert len(clients.created) > 200
@@ -137,15 +160,26 @@ def test_recycled_workers_fail_no_request() -> None:
 
 
 @LINUX
-def test_workers_whose_master_was_killed_end_soon() -> None:
+@FORKING
+def test_workers_whose_master_was_killed_end_soon(name: str) -> None:
     """At once but for what they are at, so that whatever starts a new master finds the port free."""
-    with live.start("gunicorn", {"WEB_CONCURRENCY": "2"}) as server, load(server.base_url, _user()) as clients:
+    with live.start(name, {"WEB_CONCURRENCY": "2"}) as server, load(server.base_url, _user()) as clients:
         workers = _workers(server)
         _until(lambda: clients.total > 100)
         server.process.kill()
         _until(lambda: not any(_runs(worker) for worker in workers), 6)
-    assert clients.cut == []
+    assert name == "granian" or clients.cut == [], "granian may cut off who has just connected"
     assert set(clients.answers) == {201}
+
+
+@LINUX
+def test_worker_that_is_to_quit_at_once_waits_for_none_of_its_threads() -> None:
+    with live.start("gunicorn", {"WEB_CONCURRENCY": "1"}) as server:
+        for path in ("/livez", "/tasks"):  # which have threads of their own
+            httpx.get(f"{server.base_url}{path}")
+        (worker,) = _workers(server)
+        os.kill(worker, signal.SIGQUIT)
+        _until(lambda: not _runs(worker), 6)
 
 
 def _runs(pid: int) -> bool:

@@ -1,4 +1,7 @@
-"""Live servers whose database is away: a quick 503 where it is needed, and life where it is not."""
+"""Live servers whose database is away: a quick 503 where it is needed, and life where it is not.
+
+Each server meets each kind of absence in tests/neon/test_outages.py.
+"""
 
 import socket
 import time
@@ -11,25 +14,21 @@ from tests.client import Live, User
 from tests.shapes import assert_error
 
 pytestmark = pytest.mark.django_db
-SERVERS = ["gunicorn", "uvicorn"]
 
 
-@pytest.fixture(scope="module", params=["refusing", "silent"])
-def away(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a database that refuses connections, or takes them and says nothing."""
+@pytest.fixture(scope="module", params=[("gunicorn", "refusing"), ("uvicorn", "silent")], ids="-".join)
+def server(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001
+    """One whose database refuses connections or takes them and says nothing, from its start on."""
+    name, database = request.param
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        if request.param == "silent":
+        if database == "silent":
             listener.listen(64)
-        yield f"postgresql://tasks:hunter2@127.0.0.1:{listener.getsockname()[1]}/tasks"
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest, away: str, django_db_setup: None) -> Iterator[Live]:  # noqa: ARG001
-    with live.serve(request.param, {"DATABASE_URL": away, "WEB_CONCURRENCY": "1"}) as base_url:
-        client = Live(request.param, base_url)
-        yield client
-        client.close()
+        away = f"postgresql://tasks:hunter2@127.0.0.1:{listener.getsockname()[1]}/tasks"
+        with live.serve(name, {"DATABASE_URL": away, "WEB_CONCURRENCY": "1"}) as base_url:
+            client = Live(name, base_url)
+            yield client
+            client.close()
 
 
 def test_operation_is_unavailable_and_says_when_to_come_back(server: Live) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests import live
 from tests.tokens import token
 
-EXAMPLES = "40"
+EXAMPLES = "25"
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 SEED = ("--seed", "1") if os.environ.get("CI") else ()
 
 
@@ -18,9 +19,11 @@ SEED = ("--seed", "1") if os.environ.get("CI") else ()
 def test_every_answer_is_documented(tmp_path: Path) -> None:
     with live.serve("gunicorn", {"LOG_LEVEL": "ERROR"}) as base_url:
         command = [
-            *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{base_url}/openapi.json"),
+            *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION)),
+            *("run", f"{base_url}/openapi.json"),
             *("--checks", "all", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", EXAMPLES, *SEED),
             *("--header", f"Authorization: Bearer {token('schemathesis')}", "--no-color"),
         ]
-        done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False)
+        env = os.environ | {"SCHEMATHESIS_HOOKS": "tests.schemathesis_hooks", "PYTHONPATH": str(live.ROOT)}
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-2000:]

@@ -127,6 +127,7 @@ def _held_open(port: int) -> set[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the connections in /proc")
+@pytest.mark.parametrize("strict", ["gunicorn", "uvicorn", "granian"], indirect=True)
 def test_client_that_does_not_read_is_let_go(strict: Live) -> None:
     """One more of them than there are threads."""
     port = httpx.URL(strict.base_url).port or 0
@@ -142,14 +143,15 @@ def test_client_that_does_not_read_is_let_go(strict: Live) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the connections in /proc")
+@pytest.mark.parametrize("strict", ["gunicorn", "uvicorn", "granian"], indirect=True)
 def test_client_that_reads_steadily_is_not_cut_off(strict: Live) -> None:
     """So slowly that the system's buffers for it, if they could grow, would stay full for the time it is given."""
     port = httpx.URL(strict.base_url).port or 0
     with contextlib.closing(_reader(port, 65536)) as reader:
-        for _ in range(200):
+        for _ in range(150):  # for twice the time of one that takes nothing
             assert reader.recv(8192)
             time.sleep(0.02)
-            assert reader.getsockname()[1] in _held_open(port)
+        assert reader.getsockname()[1] in _held_open(port)
 
 
 def test_client_that_sends_nothing_is_let_go(strict: Live) -> None:
@@ -174,11 +176,10 @@ def test_probes_are_answered_while_the_database_hangs() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=100) as frozen, contextlib.ExitStack() as stack:
         url = f"postgresql://a:b@127.0.0.1:{frozen.getsockname()[1]}/c"
         env = {"WEB_CONCURRENCY": "1", "DATABASE_URL": url, "DATABASE_URL_UNPOOLED": url}
-        server = stack.enter_context(live.start("gunicorn", env))
+        base_url = stack.enter_context(live.serve("gunicorn", env))
         for _ in range(80):
-            stack.enter_context(contextlib.closing(_connect(server.base_url, request)))
+            stack.enter_context(contextlib.closing(_connect(base_url, request)))
         for path in ["/livez", "/readyz", "/health"] + ["/livez?again"] * 9:
             started = time.monotonic()
-            assert httpx.get(f"{server.base_url}{path}").status_code == (200 if "livez" in path else 503)
+            assert httpx.get(f"{base_url}{path}").status_code == (200 if "livez" in path else 503)
             assert time.monotonic() - started < 0.6
-        frozen.close()  # so that all of them fail, and nobody waits for them

@@ -75,7 +75,10 @@ def new_better_auth(
     audience: list[str] | None = None,
     session_cookie_keys: Literal["secret", "jwks"] = "secret",
 ) -> Iterator[BetterAuth]:
-    """Start a Better Auth on a database of its own, dropped at the end."""
+    """Start a Better Auth on a database of its own, dropped at the end.
+
+    The service is told nothing of its algorithm; between them, the tests below have all five.
+    """
     postgresql = os.environ["DATABASE_URL_UNPOOLED"]
     name = f"better_auth_{secrets.token_hex(4)}"
     with psycopg.connect(postgresql, autocommit=True) as connection:
@@ -88,6 +91,7 @@ def new_better_auth(
                 session_cookie_keys=session_cookie_keys,
             ) as better_auth:
                 yield better_auth
+                assert {key["alg"] for key in better_auth.jwks()} == {algorithm}
         finally:
             connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
@@ -133,20 +137,11 @@ def _decode(segment: str) -> bytes:
 # Tokens that are taken
 
 
-@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "ES512", "RS256", "PS256"])
-def test_token_of_a_fresh_user_is_accepted(algorithm: Algorithm) -> None:
-    """Whatever algorithm the JWT plugin is set to, the service is told nothing but Better Auth's URL."""
-    with new_better_auth(algorithm=algorithm) as better_auth, new_service(better_auth) as base_url:
-        answer = list_tasks(base_url, better_auth.sign_up("alice@example.com").jwt())
-        assert better_auth.jwks()[0]["alg"] == algorithm
-    assert (answer.status, answer.json["tasks"]) == (200, [])
-
-
 def test_token_for_several_audiences_is_accepted_by_each() -> None:
     """`aud` is a list where Better Auth is set up so; one of them has to be ours."""
     audiences = ["https://mail.example", "https://tasks.example"]
     with (
-        new_better_auth(audience=audiences) as better_auth,
+        new_better_auth(algorithm="ES256", audience=audiences) as better_auth,
         new_service(better_auth, BETTER_AUTH_AUDIENCE="https://tasks.example") as ours,
         new_service(better_auth, BETTER_AUTH_AUDIENCE="https://notes.example") as another,
     ):
@@ -194,7 +189,10 @@ def test_session_cookie_is_refused(service: Callable[[Mode], str], alice: Sessio
 
 def test_session_cookie_signed_with_the_published_keys_is_refused() -> None:
     """The JWT plugin can sign the session cookie with the very keys of its tokens: `sub`, `iss` and `kid` are good."""
-    with new_better_auth(session_cookie_keys="jwks") as better_auth, new_service(better_auth) as base_url:
+    with (
+        new_better_auth(algorithm="ES512", session_cookie_keys="jwks") as better_auth,
+        new_service(better_auth) as base_url,
+    ):
         alice = better_auth.sign_up("alice@example.com")
         assert key_id(alice.session_data_cookie) == key_id(alice.jwt())
         assert_refused(list_tasks(base_url, alice.session_data_cookie))
@@ -260,21 +258,8 @@ def test_rotation_under_traffic_is_not_noticed(service: Callable[[Mode], str], a
 
 
 def test_outage_is_not_noticed_where_the_key_is_known() -> None:
-    """Users who have a token work on while Better Auth is away, and after it is back."""
-    with new_better_auth() as better_auth, new_service(better_auth) as base_url:
-        alice = better_auth.sign_up("alice@example.com")
-        token = alice.jwt()
-        assert list_tasks(base_url, token).status == 200
-        better_auth.stop()
-        assert {list_tasks(base_url, token).status for _ in range(20)} == {200}
-        better_auth.start()
-        assert list_tasks(base_url, token).status == 200
-        assert list_tasks(base_url, alice.jwt()).status == 200
-
-
-def test_key_first_seen_during_an_outage_is_accepted_after_it() -> None:
-    """A token that cannot be judged is neither good nor bad: 503 until the keys can be asked for."""
-    with new_better_auth() as better_auth, new_service(better_auth) as base_url:
+    """A token that cannot be judged meanwhile is neither good nor bad: 503 until the keys can be asked for."""
+    with new_better_auth(algorithm="RS256") as better_auth, new_service(better_auth) as base_url:
         alice = better_auth.sign_up("alice@example.com")
         known = alice.jwt()
         assert list_tasks(base_url, known).status == 200
@@ -282,14 +267,16 @@ def test_key_first_seen_during_an_outage_is_accepted_after_it() -> None:
         unknown = alice.jwt()
         better_auth.stop()
         assert_try_again(list_tasks(base_url, unknown))
-        assert list_tasks(base_url, known).status == 200
+        assert {list_tasks(base_url, known).status for _ in range(20)} == {200}
         better_auth.start()
+        assert list_tasks(base_url, known).status == 200
         assert_recovers(base_url, unknown)
+        assert list_tasks(base_url, alice.jwt()).status == 200
 
 
 def test_service_started_during_an_outage_recovers_by_itself() -> None:
     """It starts without the keys, answers 503 where it needs them, and fetches them when it can."""
-    with new_better_auth() as better_auth:
+    with new_better_auth(algorithm="PS256") as better_auth:
         alice = better_auth.sign_up("alice@example.com")
         token = alice.jwt()
         better_auth.stop()

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import Literal, Self
 from config import embedded
 from config.embedded import locks, server
 from tests.parts.address import free_address, relocate
+from tests.parts.process import children
 
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 Mode = Literal["fast", "immediate"]
@@ -83,7 +83,7 @@ class PostgreSQL:
         postmaster = self._postmaster()
         if postmaster is not None:
             os.kill(postmaster, signal.SIGSTOP)
-            for pid in [*_children(postmaster), postmaster]:
+            for pid in [*children(postmaster), postmaster]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, how)
 
@@ -100,11 +100,3 @@ class PostgreSQL:
         if lock is None:
             raise RuntimeError(f"{self.home / name} is still held")
         return lock
-
-
-def _children(pid: int) -> list[int]:
-    listing = Path(f"/proc/{pid}/task/{pid}/children")
-    if listing.exists():
-        return [int(child) for child in listing.read_text().split()]
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return [int(child) for child in found.stdout.split()]

@@ -95,3 +95,12 @@ class Process:
             self._process.wait(STOP_SECONDS)
             self._lifeline.communicate(b"\n")
             self._process = self._lifeline = None
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, and that run."""
+    listing = Path(f"/proc/{pid}/task/{pid}/children")
+    if listing.exists():
+        return [int(child) for child in listing.read_text().split()]
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(child) for child in found.stdout.split()]
