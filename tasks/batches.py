@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from tasks import queries, statements
+from tasks import queries, statements, turns
 from tasks.models import Task
 from tasks.operations import Create, Delete, Operation, Update
 from tasks.preconditions import PreconditionFailed
@@ -30,7 +30,7 @@ def run(user_id: str, operations: list[Operation]) -> str:
     and undone by the caller's transaction. Raises BatchFailed for the first that could not be done.
     """
     steps = [_steps(user_id, operation) for operation in operations]
-    turn = (queries.turn(), {"user_id": user_id})
+    turn = (turns.OF_USER, {"user_id": user_id})
     if not transaction.get_connection(turn[0].using).in_atomic_block:
         raise transaction.TransactionManagementError("a batch needs a transaction")
     answers = iter(statements.together([turn, *chain(*steps)])[1:])

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from django.db.models import BooleanField, Func, IntegerField
 
-from tasks import statements
+from tasks import statements, turns
 from tasks.models import AS_JSON, AS_TAG, ORDER_MAX, ORDER_MIN, Task
 from tasks.preconditions import ALWAYS, Preconditions
-from tasks.queries import Tagged, checked, chosen, own, parameter, refused, turn
+from tasks.queries import Tagged, checked, chosen, own, parameter, refused
 from tasks.statements import Parameter, Statement
 
 GAP = 1024  # left beside a moved task if there is room, so that the next ten moves to the same place find some
@@ -135,12 +135,12 @@ def _move(side: Side, preconditions: tuple[str, ...], reach: int | None, bounds:
     moved = statements.select(chosen(preconditions).values_list("order", "created_at", "id", AS_JSON, AS_TAG))
     written = own().filter(_CHANGED).changing({"order": _NUMBER}, ["id", AS_JSON, AS_TAG])
     sql = (
-        f"{turn().sql};WITH others AS NOT MATERIALIZED ({others.sql}),"
+        f"{turns.OF_USER.sql};WITH others AS NOT MATERIALIZED ({others.sql}),"
         f' moved ("order", created_at, id, task, tag) AS MATERIALIZED ({moved.sql}),'
         f"{_places(side, *bounds)}{_runs(reach)} written (id, task, tag) AS ({written.sql}){_RESULT}"
     )
     neighbour = (Parameter("neighbour", Task._meta.pk),) if side in {"after", "before"} else ()
-    parameters = (*turn().parameters, *others.parameters, *moved.parameters, *neighbour, *written.parameters)
+    parameters = (*turns.OF_USER.parameters, *others.parameters, *moved.parameters, *neighbour, *written.parameters)
     return Statement(sql, parameters, written.using)
 
 

@@ -95,12 +95,6 @@ def refused(user_id: str, task_id: UUID, when: Preconditions) -> NoReturn:
 
 
 @cache
-def turn() -> Statement:
-    """Take the user's turn to write, until the end of the transaction: what others have written by then is seen."""
-    return Statement("SELECT task_turn(%s)", (parameter("user_id"),), Task.objects.db)
-
-
-@cache
 def creating() -> Statement:
     """INSERT a task, and return it as `getting` does."""
     names = ("id", "user_id", "text", "completed", "order")
