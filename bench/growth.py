@@ -65,6 +65,10 @@ CREATE POLICY task_own_rows ON partitioned.tasks_task
 CREATE POLICY task_operators ON partitioned.tasks_task TO CURRENT_USER USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON partitioned.tasks_task TO tasks_api;
 """
+TRIGGERS = """
+SELECT replace(pg_get_triggerdef(oid), 'public.tasks_task', 'partitioned.tasks_task') FROM pg_trigger
+WHERE tgrelid = 'public.tasks_task'::regclass AND NOT tgisinternal
+"""
 KEYS = {"plain": "id", "partitioned": "user_id, id"}
 NEWEST_FIRST = "CREATE INDEX ON {schema}.tasks_task (user_id, created_at DESC, id DESC)"
 SIZES = """
@@ -125,7 +129,9 @@ class Bench:
             started = time.monotonic()
             source = FILL if table == "plain" else "INSERT INTO {schema}.tasks_task SELECT * FROM plain.tasks_task"
             params = {"rows": rows, "users": rows // PER_USER} if table == "plain" else None
+            self._run(f"ALTER TABLE {table}.tasks_task DISABLE TRIGGER USER")
             self._run(source.format(schema=table), params)
+            self._run(f"ALTER TABLE {table}.tasks_task ENABLE TRIGGER USER")
             self._run(f"ALTER TABLE {table}.tasks_task ADD PRIMARY KEY ({KEYS[table]})")
             self._run(NEWEST_FIRST.format(schema=table))
             self._run(f"VACUUM ANALYZE {table}.tasks_task")
@@ -139,6 +145,9 @@ class Bench:
                 f"CREATE TABLE partitioned.task_{n} PARTITION OF partitioned.tasks_task"
                 f" FOR VALUES WITH (MODULUS {self.partitions}, REMAINDER {n})"
             )
+        for (trigger,) in self._run(TRIGGERS).fetchall():
+            self._run(trigger)
+        self._run("ALTER SEQUENCE task_revision OWNED BY NONE")  # it stays where the triggers look for it
         self._run("ALTER TABLE tasks_task DROP CONSTRAINT tasks_task_pkey")
         self._run("DROP INDEX task_user_newest_first")
         self._run("CREATE SCHEMA plain")
