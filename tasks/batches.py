@@ -42,7 +42,7 @@ def run(user_id: str, operations: list[Operation]) -> str:
 def _steps(user_id: str, operation: Operation) -> list[_Step]:
     """What does it, and before a conditional one, what finds out whether there is such a task."""
     if isinstance(operation, Create):
-        return [(queries.creating(), {"user_id": user_id, "id": operation.task.id, **operation.task.model_dump()})]
+        return [(queries.creating(), {"user_id": user_id, **operation.task.given})]
     one, when = {"user_id": user_id, "id": operation.id}, operation.when
     there = [(queries.getting(), one)] if when.parts else []
     return [*there, (_doing(operation, when.parts), one | when.values | _given(operation))]

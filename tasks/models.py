@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from typing import Any, Self, cast
+from uuid import UUID
 
 import uuid6
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Case, Expression, F, Func, Q, Value, When
-from django.db.models.functions import Coalesce, Greatest, Length, Now
+from django.db.models.functions import Coalesce, Collate, Greatest, Length, Now
 from django.db.models.lookups import GreaterThan, LessThanOrEqual
 
 from tasks import statements
@@ -35,39 +36,43 @@ WORDS = SearchVector("text", config="simple")  # of any language, as they stand
 
 # The statement's clock, but always later than the last change: also when the clock steps back, and for the second of
 # two writers, whose statement started before the first one's ended.
-_CHANGE_TIME = Greatest(Now(), F("updated_at") + Value(dt.timedelta(microseconds=1)))
+_MICROSECOND = Func(template="interval '1 microsecond'", output_field=models.DurationField())
+_CHANGE_TIME = Greatest(Now(), F("updated_at") + _MICROSECOND)
 
 
-_TIMES = ("created_at", "updated_at", "completed_at")
-
-
-class _Json(Func):
-    """Columns as a JSON object. Python's way to it, over an object for each value, takes longer."""
-
-    template = "row_to_json((SELECT task FROM (SELECT %(expressions)s) AS task))::text"
+_TIMES = ("created_at", "updated_at", "completed_at", "deleted_at")
+_MEMBER = """'%(mark)s"%(name)s":', to_json(%(expressions)s)"""
+_MEMBERS = {"completed_at": """'%(mark)s"%(name)s":', coalesce(to_json(%(expressions)s), 'null')"""}
 
 
 class _Instant(Func):
     """ISO 8601 in UTC with six fractional digits, also where they are zeros."""
 
-    template = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS %(name)s"
+    template = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    output_field = models.TextField()
 
 
-AS_JSON = _Json(
-    *(_Instant(name, name=name) if name in _TIMES else F(name) for name in WIRE_FIELDS), output_field=models.TextField()
-)
+def _json(begun: str, **members: str) -> Func:
+    """An object of columns. PostgreSQL's own functions make a row first, or put spaces in."""
+    parts = (
+        Func(
+            _Instant(column) if column in _TIMES else column,
+            template=_MEMBERS.get(column, _MEMBER),
+            mark="," if n else begun,
+            name=name,
+        )
+        for n, (name, column) in enumerate(members.items())
+    )
+    return Func(*parts, template="concat(%(expressions)s, '}')", output_field=models.TextField())
 
+
+AS_JSON = _json("{", **{name: name for name in WIRE_FIELDS})
 
 # In the feed of changes.
 AS_UPSERT = Func(
-    AS_JSON, template="""'{"type":"upsert","task":' || %(expressions)s || '}'""", output_field=models.TextField()
+    AS_JSON, template="""concat('{"type":"upsert","task":', %(expressions)s, '}')""", output_field=models.TextField()
 )
-AS_DELETION = _Json(
-    Func(template="'delete' AS type", output_field=models.TextField()),
-    Func("task_id", template="%(expressions)s AS id", output_field=models.UUIDField()),
-    _Instant("deleted_at", name="deleted_at"),
-    output_field=models.TextField(),
-)
+AS_DELETION = _json('{"type":"delete",', id="task_id", deleted_at="deleted_at")
 
 # The strong entity tag: another one after each change. It does not show how many changes there are of all users.
 AS_TAG = Func(
@@ -91,6 +96,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """The one gate: every read and write on behalf of a user starts here."""
         return self.filter(user_id=user_id)
 
+    def one_of(self, user_id: str | Parameter, task_id: UUID | Parameter) -> Self:
+        """One task of the user's. In another collation an index that has all of theirs is no way to it, its id is."""
+        return self.alias(owner=Collate("user_id", "C")).filter(id=task_id, owner=user_id)
+
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
@@ -112,9 +121,9 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.exclude(_Among(AS_TAG, Parameter(name, models.TextField())))
 
     def adding(self, values: Row, returned: Iterable[Returned] = WIRE_FIELDS) -> Statement:
-        """Insert a task of id, user_id, text, completed and order; the same id again returns the task that is there."""
+        """Insert a task of id, user_id, text, completed and order."""
         task = Task(**values, completed_at=Case(When(_is_true(values["completed"]), then=Now())))
-        return statements.insert_once(self, task, returned)
+        return statements.insert(self, task, returned)
 
     def changing(self, values: Row, returned: Iterable[Returned] = WIRE_FIELDS) -> Statement:
         """Set any of text, completed and order on every task of the queryset.

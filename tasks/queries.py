@@ -9,11 +9,14 @@ from functools import cache
 from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
+from django.db import IntegrityError
+
 from tasks import idempotency, statements
 from tasks.models import AS_JSON, AS_TAG, Task, TaskQuerySet, Tombstone
 from tasks.preconditions import ALWAYS, PreconditionFailed, Preconditions
 from tasks.statements import Parameter, Statement
 
+UNIQUE_VIOLATION = "23505"
 ERASED_AT_ONCE = 10_000  # by one statement: the database gives the API's role 4 seconds for it
 
 
@@ -24,16 +27,19 @@ class Tagged(NamedTuple):
     tag: str
 
 
-def create_task(user_id: str, task_id: UUID, values: dict[str, Any]) -> Tagged:
+def create_task(user_id: str, values: dict[str, Any]) -> Tagged:
     """Add a task of the user's; the same id again returns the task that is there."""
-    return _found(creating().rows(user_id=user_id, id=task_id, **values))
+    try:
+        return _found(creating().rows(user_id=user_id, **values))
+    except IntegrityError as exc:
+        if getattr(exc.__cause__, "sqlstate", None) != UNIQUE_VIOLATION:
+            raise
+        return get_task(user_id, values["id"])
 
 
-def create_task_once(
-    key: idempotency.Key, task_id: UUID, values: dict[str, Any], headers: Mapping[str, str]
-) -> idempotency.Answer:
+def create_task_once(key: idempotency.Key, values: dict[str, Any], headers: Mapping[str, str]) -> idempotency.Answer:
     """Add a task of the user's, unless the key says that it was done; the answer has that task, and `headers`."""
-    return idempotency.insert_once(key, _create_once(), 201, headers, {"id": task_id} | values)
+    return idempotency.insert_once(key, _create_once(), 201, headers, values)
 
 
 def get_task(user_id: str, task_id: UUID) -> Tagged:
@@ -131,14 +137,10 @@ def _clear() -> Statement:
 
 def chosen(preconditions: tuple[str, ...]) -> TaskQuerySet:
     """The one task, if it meets the preconditions: judged under the lock, so that of two writers one wins."""
-    task = _one()
+    task = Task.objects.one_of(parameter("user_id"), parameter("id"))
     if "match" in preconditions:
         task = task.tagged("match")
     return task.not_tagged("none_match") if "none_match" in preconditions else task
-
-
-def _one() -> TaskQuerySet:
-    return own().filter(id=parameter("id"))
 
 
 def own() -> TaskQuerySet:

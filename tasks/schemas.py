@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 import uuid6
 from ninja import Schema
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
@@ -50,6 +50,7 @@ CHANGES_EXAMPLE: JsonDict = {
 # Unicode's White_Space, written out: Python, JavaScript and JSON Schema's validators each have their own idea of \s.
 WHITE_SPACE = r"\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 VISIBLE = re.compile(rf"[^{WHITE_SPACE}]")
+UUID_TEXT = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")  # RFC 9562's
 
 
 def refusal(reason: str) -> PydanticCustomError:
@@ -75,8 +76,8 @@ def _integral(value: object) -> object:
 
 
 def _hyphenated(value: object) -> object:
-    """RFC 9562's text form only: uuid.UUID would take braces, urn: and missing hyphens, so one task had many URLs."""
-    if isinstance(value, str) and not re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", value):
+    """Its text form only: uuid.UUID would take braces, urn: and missing hyphens, so one task had many URLs."""
+    if isinstance(value, str) and not UUID_TEXT.fullmatch(value):
         raise refusal("must be a UUID")
     return value
 
@@ -139,9 +140,14 @@ class TaskInput(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_server_fields(cls, data: object) -> object:
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) or data.keys().isdisjoint(SERVER_FIELDS):
             return data
         return {name: value for name, value in data.items() if name not in SERVER_FIELDS}
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is to be written, by field."""
+        return self.__dict__.copy()
 
 
 class NewTask(TaskInput):
@@ -153,12 +159,8 @@ class NewTask(TaskInput):
     completed: Completed = False
     order: Order = 0
 
-    _id: UUID = PrivateAttr(default_factory=uuid6.uuid7)
-
-    @property
-    def id(self) -> UUID:
-        """Decided once: a request that is tried again makes the same task."""
-        return self._id
+    # Decided once, and never given: a request that is tried again makes the same task.
+    id: UUID = Field(default_factory=uuid6.uuid7, exclude=True)
 
 
 class TaskReplacement(TaskInput):
@@ -182,7 +184,7 @@ class TaskChanges(TaskInput):
 
     @property
     def given(self) -> dict[str, Any]:
-        return self.model_dump(exclude_unset=True)
+        return {name: value for name, value in self.__dict__.items() if name in self.model_fields_set}
 
 
 class Task(Schema):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import connections
 from django.db.models import Expression, F
-from django.db.models.constants import OnConflict
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
 
@@ -96,14 +95,9 @@ def update(queryset: QuerySet[Any], values: dict[str, Any], returned: Iterable[R
     return _returning(queryset, _statement(queryset, query), returned)
 
 
-def insert_once(queryset: QuerySet[Any], instance: Model, returned: Iterable[Returned]) -> Statement:
-    """INSERT `instance`, unless its primary key is there, and return fields of the row that is there then.
-
-    Nobody sees an update that sets the key to itself, but only an updated row is returned. What the database decides
-    by default is not named.
-    """
-    key = instance._meta.pk
-    query = InsertQuery(queryset.model, on_conflict=OnConflict.UPDATE, update_fields=[key], unique_fields=[key])
+def insert(queryset: QuerySet[Any], instance: Model, returned: Iterable[Returned]) -> Statement:
+    """INSERT `instance` and return fields of its row. What the database decides by default is not named."""
+    query = InsertQuery(queryset.model)
     fields = instance._meta.concrete_fields
     given = [one for one in fields if not isinstance(getattr(instance, one.attname), DatabaseDefault)]
     query.insert_values(given, [instance])
@@ -114,8 +108,8 @@ def insert_once(queryset: QuerySet[Any], instance: Model, returned: Iterable[Ret
 def only_where(condition: str, insert: Statement) -> Statement:
     """`insert`, as long as `condition`, which has no parameters, holds. VALUES knows no WHERE, SELECT does."""
     columns, _, rest = insert.sql.partition(" VALUES (")
-    values, _, conflict = rest.rpartition(") ON CONFLICT")
-    return replace(insert, sql=f"{columns} SELECT {values} WHERE {condition} ON CONFLICT{conflict}")
+    values, _, returning = rest.partition(") RETURNING ")
+    return replace(insert, sql=f"{columns} SELECT {values} WHERE {condition} RETURNING {returning}")
 
 
 def _statement(queryset: QuerySet[Any, Any], query: Any) -> Statement:  # noqa: ANN401 (one of Django's queries)

@@ -69,8 +69,8 @@ def create_task(request: AuthenticatedRequest, task: NewTask) -> HttpResponse:
     """Create a task of the caller's. Fields that the server decides are ignored."""
     location = {"Location": f"/tasks/{task.id}"}
     if key := retries.key_of(request, task):
-        return retries.response(queries.create_task_once(key, task.id, task.model_dump(), location))
-    return task_answer(queries.create_task(request.auth.user_id, task.id, task.model_dump()), 201, **location)
+        return retries.response(queries.create_task_once(key, task.given, location))
+    return task_answer(queries.create_task(request.auth.user_id, task.given), 201, **location)
 
 
 @router.get("/changes", operation_id="listChanges", summary="What changed", response=TaskChangesSince)
@@ -101,7 +101,7 @@ def get_task(request: AuthenticatedRequest, task_id: TaskID) -> HttpResponse:
 def replace_task(request: AuthenticatedRequest, task_id: TaskID, task: TaskReplacement) -> HttpResponse:
     """Set all that a client decides of a task. A task that does not exist is not created."""
     when = Preconditions.of(request.META)
-    return task_answer(queries.update_task(request.auth.user_id, task_id, task.model_dump(), when))
+    return task_answer(queries.update_task(request.auth.user_id, task_id, task.given, when))
 
 
 @router.patch("/{task_id}", operation_id="updateTask", summary="Change a task", response=Task)
