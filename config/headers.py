@@ -38,6 +38,11 @@ class Prepared:
         response.headers._store = self._fields | response.headers._store  # in Django's own form
 
 
+def of(response: HttpResponseBase, name: str) -> str:
+    """The value of a header, named in lower case; empty, if there is none."""
+    return response.headers._store.get(name, ("", ""))[1]
+
+
 def put(response: HttpResponseBase, name: str, value: str) -> None:
     """Set a header whose value is ours, and so has no line breaks to look for."""
     response.headers._store[name.lower()] = (name, value)

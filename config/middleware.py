@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
-import structlog
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -17,12 +16,13 @@ from django.utils.cache import patch_vary_headers
 
 from authjwt.principal import Principal
 from config import correlation, errors, headers, metrics
+from config.logging import Logger
 from config.postgresql import patience
 from config.rate_limit import Quota
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-log = structlog.get_logger("tasks_api.request")
+log = Logger("tasks_api.request")
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 ADMIN_SECONDS = 20.0
@@ -81,7 +81,7 @@ def security_headers(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         if response.status_code == 304:  # noqa: PLR2004
             _UNCHANGED.complete(response)
-        elif response.get("Content-Type", "").startswith("text/html"):
+        elif headers.of(response, "content-type").startswith("text/html"):
             _PAGE.complete(response)
         else:
             _JSON.complete(response)
@@ -93,17 +93,32 @@ def security_headers(get_response: GetResponse) -> GetResponse:
 
 
 def cors(get_response: GetResponse) -> GetResponse:
-    """Let corsheaders see who comes from another origin; for all others an answer only says that this matters."""
-    from_elsewhere = CorsMiddleware(get_response)
+    """Let corsheaders decide. What it says to the front ends is the same each time, but for preflights."""
+    decide = CorsMiddleware(get_response)
+    to_known = {None: headers.Prepared({})} | {one: _said_to(one, decide) for one in settings.CORS_ALLOWED_ORIGINS}
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if "HTTP_ORIGIN" in request.META:
-            return cast("HttpResponseBase", from_elsewhere(request))
+        said = to_known.get(request.META.get("HTTP_ORIGIN"))
+        if said is None or request.method == "OPTIONS" or request.path.startswith("/admin/"):
+            return cast("HttpResponseBase", decide(request))
         response = get_response(request)
-        patch_vary_headers(response, ["origin"])
+        said.complete(response)
+        if headers.of(response, "vary"):
+            patch_vary_headers(response, ["origin"])
+        else:
+            headers.put(response, "Vary", "origin")
         return response
 
     return middleware
+
+
+def _said_to(origin: str, decide: CorsMiddleware) -> headers.Prepared:
+    request, response = HttpRequest(), HttpResponse()
+    request.path_info, request.META["HTTP_ORIGIN"] = "/", origin
+    decide.add_response_headers(request, response)
+    return headers.Prepared(
+        {name: value for name, value in response.items() if name.lower() not in {"content-type", "vary"}}
+    )
 
 
 def http_semantics(get_response: GetResponse) -> GetResponse:
@@ -142,6 +157,7 @@ def operators_connections(get_response: GetResponse) -> GetResponse:
 def admission(get_response: GetResponse) -> GetResponse:
     """Turn away who calls us by another name, or sends more than we take, before anything is read."""
     known: set[str | None] = set()
+    max_bytes = settings.MAX_BODY_BYTES
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         try:
@@ -149,7 +165,7 @@ def admission(get_response: GetResponse) -> GetResponse:
                 request.get_host()
                 if len(known) < HOSTS:
                     known.add(request.META.get("HTTP_HOST"))
-            if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_BODY_BYTES:
+            if int(request.META.get("CONTENT_LENGTH") or 0) > max_bytes:
                 raise RequestDataTooBig
         except SuspiciousOperation as exc:
             return errors.to_response(exc)
