@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import structlog
 from django.contrib import admin
 from django.db import Error, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -16,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from authjwt.status import KeyStatus, key_status
 from config.health import READY_SECONDS, probe
+from config.logging import Logger
 from tasks import statistics
 from tasks.models import Task
 
@@ -28,7 +28,7 @@ PLOT_HEIGHT = 100  # of the SVG's own units; the style sheet says how large that
 DAY_WIDTH = 10
 TIMEOUT_MS = 1_000  # of what takes a millisecond unless the table is locked
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

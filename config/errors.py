@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-import structlog
 from django.conf import settings
 from django.core.exceptions import (
     BadRequest,
@@ -27,6 +26,7 @@ from authjwt.keys import KeysUnavailable
 from authjwt.refusal import InvalidToken
 from config import tracebacks, unparsed
 from config.body import MalformedBody, UnsupportedMediaType
+from config.logging import Logger
 from config.rate_limit import Quota, RateLimited
 from tasks.batches import BatchFailed
 from tasks.changes import ExpiredToken
@@ -36,7 +36,7 @@ from tasks.ordering import NoRoom, NoSuchNeighbour
 from tasks.preconditions import PreconditionFailed
 from tasks.tokens import ForgedToken
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 RETRY_AFTER_SECONDS = 1
 SHOWN_DETAILS = 20

@@ -13,15 +13,15 @@ from io import BytesIO
 from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
-import structlog
 from gunicorn.http import RequestParser  # type: ignore[import-untyped]  # it has no types
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from gunicorn.util import split_request_uri  # type: ignore[import-untyped]
 
 from config import unparsed
 from config.connection import Connection
+from config.logging import Logger
 
-log = structlog.get_logger("tasks_api.exchange")
+log = Logger("tasks_api.exchange")
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -176,7 +176,7 @@ class Answer:
     def _begin(self) -> None:
         code = int(self._status[:3])
         self._bodiless = self._bodiless or code in {204, 304}
-        lines = [f"{name}: {value}" for name, value in self._headers if self._is_theirs(name.lower(), value, code)]
+        lines = self._theirs(code)
         if self._left is None and not self._bodiless:
             self._chunked = self._connection.protocol == "HTTP/1.1"
             self.keep = self.keep and self._chunked
@@ -194,12 +194,16 @@ class Answer:
         self.begun = True
         self._connection.sendall(head)
 
-    def _is_theirs(self, name: str, value: str, code: int) -> bool:
-        """Whether the application may say this."""
-        if name != "content-length":
-            return name not in OURS
-        self._left = int(value)
-        return code != 204  # noqa: PLR2004 (of no content, RFC 9110 wants no length)
+    def _theirs(self, code: int) -> list[str]:
+        """The headers that the application may set."""
+        lines = []
+        for name, value in self._headers:
+            lower = name.lower()
+            if lower == "content-length":
+                self._left = int(value)
+            if lower not in OURS and (lower != "content-length" or code != 204):  # noqa: PLR2004 (RFC 9110, 8.6)
+                lines.append(f"{name}: {value}")
+        return lines
 
 
 @lru_cache(maxsize=1)
@@ -222,7 +226,7 @@ def _attempt(step: Callable[[], None], given: Answer, connection: Connection) ->
         step()
     except Exception as exc:  # whatever it is, this client gets an answer, and others are not concerned
         if not isinstance(exc, ParseException):
-            log.exception("answer_failed")
+            log.error("answer_failed", exc_info=exc)  # noqa: TRY400 (ours has no other)
         if not given.begun:
             connection.sendall(unparsed.refusal(400 if isinstance(exc, ParseException) else 500))
         elif given.open_ended:

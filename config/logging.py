@@ -11,41 +11,41 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TextIO, cast
 
 import orjson
-import structlog
-from structlog.types import EventDict
 
 from config import correlation, tracebacks
 
 OURS = ("config", "tasks", "authjwt", "tasks_api")
 SERVERS = ("gunicorn.error", "uvicorn.error", "_granian.serve")
+LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
 WITHHELD = "…"
 
-log = structlog.get_logger("tasks_api.process")
-
-
-class Line(logging.LogRecord):
-    """A line of ours. Unlike others' it does not know its caller, thread and process: nobody asks, and they cost."""
-
-    def __init__(self, name: str, level: str, event: EventDict) -> None:
-        self.name, self.levelname, self.event = name, level, event
-        self.msg, self.args = event["event"], ()  # what is printed of a line that cannot be written
+Event = dict[str, Any]
 
 
 class Logger:
-    """Structlog's way to the handler that has the lines of everybody, past the loggers of `logging`."""
+    """Writes lines of ours: `log.info("what_happened", count=3)`. Past the loggers of `logging`, to the same stream."""
 
-    def __init__(self, handler: logging.Handler, name: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.debug = self.info = self.warning = self.error = self.critical = handler.handle
+        self.debug, self.info, self.warning, self.error, self.critical = (partial(self._log, one) for one in LEVELS)
 
-
-def _as_line(logger: Logger, level: str, event: EventDict) -> tuple[tuple[Line], dict[str, Any]]:
-    return (Line(logger.name, level, event),), {}
+    def _log(self, level: str, event: str, /, **values: Any) -> None:  # noqa: ANN401 (anything may be said)
+        if LEVELS[level] < _Ours.level:
+            return
+        handler = _Ours.handler
+        try:
+            line = _Ours.formatter.line(self.name, level, {"event": event, **values})
+            with handler.lock or nullcontext():
+                handler.stream.write(f"{line}\n")
+                handler.stream.flush()
+        except Exception:  # noqa: BLE001 (as `logging` does: a line that cannot be written stops nobody)
+            handler.handleError(logging.makeLogRecord({"name": self.name, "msg": event}))
 
 
 class Formatter(logging.Formatter):
@@ -56,18 +56,20 @@ class Formatter(logging.Formatter):
         self._render = _as_json if form == "json" else _for_terminals()
 
     def format(self, record: logging.LogRecord) -> str:
-        event = record.event if isinstance(record, Line) else _foreign(record)
+        return self.line(record.name, record.levelname.lower(), _foreign(record))
+
+    def line(self, logger: str, level: str, event: Event) -> str:
         exc = tracebacks.current(event.pop("exc_info", None))
         event.update(correlation.current())
-        event["level"] = record.levelname.lower()
-        event["logger"] = record.name
+        event["level"] = level
+        event["logger"] = logger
         event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         if exc is not None:
             event["exception"] = tracebacks.describe(exc)
         return self._render(event)
 
 
-def _as_json(event: EventDict) -> str:
+def _as_json(event: Event) -> str:
     """In ASCII: then no value can hold what some reader takes for the end of a line."""
     try:
         line = orjson.dumps(event, default=repr)
@@ -79,20 +81,21 @@ def _as_json(event: EventDict) -> str:
 _in_ascii = json.JSONEncoder(separators=(",", ":"), default=repr).encode
 
 
-def _for_terminals() -> Callable[[EventDict], str]:
-    colors, plain = sys.stderr.isatty(), structlog.dev.plain_traceback
-    console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)
+def _for_terminals() -> Callable[[Event], str]:
+    from structlog import dev  # noqa: PLC0415 (a start that writes JSON does without)
+
+    console = dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=dev.plain_traceback)
     return lambda event: console(None, "", _printable(event))
 
 
-def _printable(event: EventDict) -> EventDict:
+def _printable(event: Event) -> Event:
     """Let no value write lines of its own."""
     exception = event.pop("exception", None)
     event = {name: tracebacks.printable(value) if isinstance(value, str) else value for name, value in event.items()}
     return event if exception is None else event | {"exception": tracebacks.as_text(exception)}
 
 
-def _foreign(record: logging.LogRecord) -> EventDict:
+def _foreign(record: logging.LogRecord) -> Event:
     message = record.getMessage() if _is_harmless(record) else _template(record)
     return {"event": message.strip(), "exc_info": record.exc_info}  # uvicorn ends one with a newline
 
@@ -124,16 +127,23 @@ def _says_nothing(value: object) -> bool:
     return isinstance(value, int | float) or value in signal.Signals.__members__
 
 
+class _Ours:
+    """What lines of ours need: as `configure` left it."""
+
+    level = logging.INFO
+    formatter = Formatter("json")
+    handler: "logging.StreamHandler[TextIO]" = logging.StreamHandler()
+
+
+log = Logger("tasks_api.process")
+
+
 def configure(*, level: str, form: str) -> None:
     """Set logging up for this process. `form` is `json` or `console`."""
     logging.config.dictConfig(dict_config(level=level, form=form))
-    (handler,) = logging.getLogger().handlers
-    structlog.configure(
-        processors=[_as_line],
-        logger_factory=partial(Logger, handler),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    )
+    (_Ours.handler,) = cast("list[logging.StreamHandler[TextIO]]", logging.getLogger().handlers)
+    _Ours.formatter = cast("Formatter", _Ours.handler.formatter)
+    _Ours.level = LEVELS[level.lower()]
 
 
 def dict_config(*, level: str, form: str) -> dict[str, Any]:

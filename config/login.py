@@ -3,17 +3,17 @@
 from functools import cache
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 
 from config import address
+from config.logging import Logger
 from config.rate_limit import RateLimit, RateLimited
 
 ATTEMPTS = "10 per 15 minutes"
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @cache

@@ -3,11 +3,11 @@
 from http import HTTPStatus
 
 import orjson
-import structlog
 
 from config import correlation, headers
+from config.logging import Logger
 
-log = structlog.get_logger("tasks_api.unparsed")
+log = Logger("tasks_api.unparsed")
 
 HEADERS = headers.EVERYWHERE | {
     "Connection": "close",

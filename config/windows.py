@@ -6,15 +6,14 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Protocol
 
-import structlog
-
 from config import metrics, tracebacks
+from config.logging import Logger
 
 MAX_WINDOWS: Final = 100_000  # held in memory at once: about 30 MB
 TIMEOUT: Final = 0.1  # seconds that Redis has for each step: to be connected, to answer
 PAUSE: Final = 1.0  # seconds between two questions while it does not answer
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class Window(NamedTuple):

@@ -11,17 +11,17 @@ from itertools import chain, repeat
 from random import uniform
 from typing import TypeVar
 
-import structlog
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
 from config import metrics, tracebacks
+from config.logging import Logger
 from config.postgresql import patience
 from config.postgresql.connection import NotConnected
 
 Result = TypeVar("Result")
 DatabaseFailure = OperationalError | InterfaceError | InternalError
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 PAUSES = (0.0, 0.2, 0.4)  # seconds before the next attempts; the last before all that follow
 

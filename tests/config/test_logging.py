@@ -10,13 +10,13 @@ import uuid
 from typing import Any
 
 import pytest
-import structlog
 
 from config import logging as config_logging
 from config import unparsed
+from config.logging import Logger
 from tests.client import User
 
-ours = structlog.get_logger("tasks_api.test")
+ours = Logger("tasks_api.test")
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -181,10 +181,10 @@ def test_new_request_id_is_a_uuid(nobody: User) -> None:
 
 def _written(script: str, level: str = "INFO", stderr: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
     script = (
-        "import logging, os, structlog, threading\n"
-        "from config.logging import configure\n"
+        "import logging, os, threading\n"
+        "from config.logging import Logger, configure\n"
         f"configure(level={level!r}, form='json')\n"
-        "ours, library = structlog.get_logger('tasks_api.test'), logging.getLogger('some.library')\n" + script
+        "ours, library = Logger('tasks_api.test'), logging.getLogger('some.library')\n" + script
     )
     return subprocess.run(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=stderr, text=True, check=False, timeout=60
