@@ -26,6 +26,7 @@ ANSWER_SECONDS = 4.0  # what a request waits for the database, of the 5 seconds 
 
 
 Answer = TypeVar("Answer")
+Read = Callable[[HttpRequest, dict[str, Any]], dict[str, Any]]
 
 ONCE = {"batchTasks", "clearCompleted"}  # operations that may answer something else when they are done twice
 
@@ -120,12 +121,16 @@ def able_to_ask(operation: Callable[..., HttpResponseBase]) -> Callable[..., Htt
     return enabled
 
 
-def straight(operation: Operation) -> None:
-    """Leave out what ninja asks for each time and ours never has: async auth, throttles, streams, other results.
+_PLAIN = frozenset({"path", "body"})
 
-    Without a query, parameters that come from nowhere else are the same each time.
-    """
-    only_query = all(model.__ninja_param_source__ == "query" for model in operation.models)
+
+def _sources(operation: Operation) -> list[str]:
+    return [model.__ninja_param_source__ for model in operation.models]
+
+
+def _by_ninja(operation: Operation) -> Read:
+    """Without a query, parameters that come from nowhere else are the same each time."""
+    only_query = set(_sources(operation)) == {"query"}
     without: dict[str, Any] = {}
 
     def read(request: HttpRequest, path: dict[str, Any]) -> dict[str, Any]:
@@ -134,6 +139,32 @@ def straight(operation: Operation) -> None:
         if not without:
             without.update(operation._get_values(request, path, _UNUSED))
         return without
+
+    return read
+
+
+def _by_pydantic(operation: Operation) -> Read:
+    """What is valid, in a fifth of ninja's time; of anything else, ninja says what is wrong with it."""
+    models = [
+        (getattr(model, "__read_from_single_attr__", None), model.__pydantic_validator__.validate_python)
+        for model in operation.models
+    ]
+
+    def read(request: HttpRequest, path: dict[str, Any]) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        try:
+            for body, validate in models:
+                values |= validate({body: api.parser.parse_body(request)} if body else path).__dict__
+        except Exception:  # noqa: BLE001 (it comes again)
+            return operation._get_values(request, path, _UNUSED)
+        return values
+
+    return read
+
+
+def straight(operation: Operation) -> None:
+    """Leave out what ninja asks for each time and ours never has: async auth, throttles, streams, other results."""
+    read = _by_pydantic(operation) if _PLAIN.issuperset(_sources(operation)) else _by_ninja(operation)
 
     def run(request: HttpRequest, **path: Any) -> HttpResponseBase:  # noqa: ANN401 (of any type)
         try:

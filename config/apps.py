@@ -1,8 +1,10 @@
+import threading
+
 from django.apps import AppConfig
 from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, reset_queries
+from django.db import close_old_connections, connections, reset_queries
 
 
 class ConfigConfig(AppConfig):
@@ -19,3 +21,5 @@ class ConfigConfig(AppConfig):
         request_finished.disconnect(reset_urlconf)
         for signal in (request_started, request_finished):  # those who used a connection give it back themselves
             signal.disconnect(close_old_connections)
+        # What asgiref's does in a thread, without looking for an event loop each time.
+        connections._connections = threading.local()  # type: ignore[attr-defined]

@@ -21,8 +21,8 @@ _request: ContextVar[Mapping[str, str] | None] = ContextVar("request", default=N
 
 def begin(offered_id: str = "", traceparent: str = "") -> str:
     """Put the request's id, and its trace if it has one, on every line from here on. Returns the id."""
-    request_id = offered_id if REQUEST_ID.fullmatch(offered_id) else _new_id()
-    _request.set({"request_id": request_id} | trace(traceparent))
+    request_id = offered_id if offered_id and REQUEST_ID.fullmatch(offered_id) else _new_id()
+    _request.set({"request_id": request_id} | (trace(traceparent) if traceparent else {}))
     return request_id
 
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 import dj_database_url
 import psycopg
 from django.db.backends.postgresql import base
-from psycopg.adapt import Transformer
 from psycopg.pq.abc import PGresult
 
 from config import embedded
@@ -96,7 +95,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 def _rows(connection: Connection, result: PGresult) -> list[tuple[Any, ...]]:
     if not result.nfields:
         return []
-    reader = Transformer(connection)
-    reader.set_pgresult(result)
-    rows: list[tuple[Any, ...]] = reader.load_rows(0, result.ntuples, tuple)
+    connection.reader.set_pgresult(result)
+    rows: list[tuple[Any, ...]] = connection.reader.load_rows(0, result.ntuples, tuple)
     return rows

@@ -5,11 +5,13 @@ import threading
 import time
 from collections import defaultdict, deque
 from concurrent.futures import Future
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import abc
 from psycopg.abc import PQGen
+from psycopg.adapt import Transformer
 from psycopg.errors import _WaitTimeout, error_from_result  # the first: the only sign of an expired `timeout`
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
@@ -72,6 +74,11 @@ class Connection(psycopg.Connection[Any]):
                 raise error_from_result(result, encoding="utf-8")
         last: PGresult = results[-1]
         return last
+
+    @cached_property
+    def reader(self) -> abc.Transformer:
+        """What makes Python's values of the rows of `ask`. Not before the connection is made: then it has its types."""
+        return Transformer(self)
 
     @property
     def alive(self) -> bool:
