@@ -40,6 +40,7 @@ from config.databases import API_ROLE, OWNER_ROLE
 from config.postgresql.row_security import Cursor, acting_as
 from tasks import listing, queries
 from tasks.parameters import ListParameters
+from tasks.schemas import NewTask
 
 PER_USER = 50
 REPETITIONS, SAMPLES = 10, 200
@@ -104,7 +105,7 @@ def operations(user: str, task: UUID) -> dict[str, Callable[[], object]]:
     return {
         f"list of {PER_USER}": lambda: listing.read(user, ListParameters()),
         "get": lambda: queries.get_task(user, task),
-        "insert": lambda: queries.create_task(user, uuid7(), {"text": "Buy groceries", "completed": False, "order": 0}),
+        "insert": lambda: queries.create_task(user, uuid7(), NewTask(text="Buy groceries").model_dump()),
         "update": lambda: queries.update_task(user, task, {"text": "Buy bread", "completed": True}),
         "delete": lambda: queries.delete_task(user, task),
     }

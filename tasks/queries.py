@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
 from tasks import idempotency, statements
-from tasks.models import AS_JSON, AS_TAG, Task, TaskQuerySet, Tombstone
+from tasks.models import AS_JSON, AS_TAG, CLIENT_FIELDS, Task, TaskQuerySet, Tombstone
 from tasks.preconditions import ALWAYS, PreconditionFailed, Preconditions
 from tasks.statements import Parameter, Statement
 
@@ -97,7 +97,7 @@ def refused(user_id: str, task_id: UUID, when: Preconditions) -> NoReturn:
 @cache
 def creating() -> Statement:
     """INSERT a task, and return it as `getting` does."""
-    names = ("id", "user_id", "text", "completed", "order")
+    names = ("id", "user_id", *CLIENT_FIELDS)
     return Task.objects.adding({name: parameter(name) for name in names}, [AS_JSON, AS_TAG])
 
 

@@ -13,7 +13,7 @@ from config.postgresql.row_security import acting_as
 from tasks import listing, queries
 from tasks.models import Task
 from tasks.parameters import ListParameters
-from tasks.schemas import task_json
+from tasks.schemas import NewTask, task_json
 from tests.tasks.test_schemas import TEXTS, through_http
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_a_list_has_the_bytes_that_python_makes_of_its_rows(count: int) -> None:
 def _use_all() -> None:
     task_id = uuid6.uuid7()
     with acting_as(ALICE):
-        queries.create_task(ALICE, task_id, {"text": "a", "completed": False, "order": 0})
+        queries.create_task(ALICE, task_id, NewTask(text="a").model_dump())
         listing.read(ALICE, ListParameters())
         queries.get_task(ALICE, task_id)
         queries.update_task(ALICE, task_id, {"text": "b", "completed": True})
