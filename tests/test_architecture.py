@@ -119,3 +119,12 @@ def _names(body: list[ast.stmt], within: str = "") -> Iterator[str]:
 
 def test_page_is_one_page() -> None:
     assert PAGE.count("\n") <= MOST_LINES
+
+
+def test_decisions_are_numbered_and_have_one_form() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    for number, page in enumerate(pages, start=1):
+        title, *sections = re.findall(r"^##? (.*)", page.read_text(), re.MULTILINE)
+        assert page.name.startswith(f"{number:04}-")
+        assert title.startswith(f"{number}. ")
+        assert sections == ["Context", "Options", "Decision", "Consequences"]

@@ -94,6 +94,12 @@ def test_settings_of_the_roles_are_the_codes(role: str) -> None:
     assert expected in PAGES["neon.md"], f"docs/neon.md should say: {expected}"
 
 
+def test_sql_of_an_operation_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"manage\.py shell -c '(.*)'", PAGES["CONTRIBUTING.md"])
+    exec(code, {})  # noqa: S102 (the page's)
+    assert capsys.readouterr().out.startswith('UPDATE "tasks_task"')
+
+
 def test_unique_keys_without_the_user_are_named() -> None:
     """They are what partitioning by user has to change."""
     models = apps.get_app_config("tasks").get_models()
