@@ -113,12 +113,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.exclude(_Among(AS_TAG, Parameter(name, models.TextField())))
 
     def adding(self, values: Row, returned: Iterable[Returned] = WIRE_FIELDS) -> Statement:
-        """Insert a task of id, user_id and what a client decides; the same id again returns the task that is there."""
+        """Insert a task of id, user_id, text, completed and order; the same id again returns the task that is there."""
         task = Task(**values, completed_at=Case(When(_is_true(values["completed"]), then=Now())))
         return statements.insert_once(self, task, returned)
 
     def changing(self, values: Row, returned: Iterable[Returned] = WIRE_FIELDS) -> Statement:
-        """Set any of what a client decides on every task of the queryset.
+        """Set any of text, completed and order on every task of the queryset.
 
         The database decides `completed_at` and `updated_at` from the row as it finds it under its lock.
         """
@@ -134,12 +134,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """Delete the queryset's tasks. Nothing refers to a task."""
         return statements.delete(self)
 
-    def add(self, **values: Any) -> Row:  # noqa: ANN401 (user_id, text; any of the others, id)
+    def add(self, **values: Any) -> Row:  # noqa: ANN401 (user_id, text, completed, order, id)
         """Insert one task, in one statement, and return it."""
         (row,) = _rows(self.adding({"id": uuid6.uuid7(), "completed": False} | values))
         return row
 
-    def change(self, **values: Any) -> list[Row]:  # noqa: ANN401 (any of what a client decides)
+    def change(self, **values: Any) -> list[Row]:  # noqa: ANN401 (any of text, completed, order)
         """Set `values` on the queryset's tasks, in one statement, and return them as they are then."""
         return _rows(self.changing(values))
 
