@@ -88,7 +88,7 @@ def _modules(package: str) -> Iterator[str]:
         *folders, name = path.relative_to(ROOT / package).with_suffix("").parts
         if name == "__init__" and len(folders) == 1:
             yield folders[0]
-        elif name != "__init__" and not {"management", "migrations", "formats"} & set(folders):
+        elif name not in {"__init__", "__main__"} and not {"management", "migrations", "formats"} & set(folders):
             yield ".".join([*folders, name])
 
 
