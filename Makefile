@@ -13,7 +13,7 @@ NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 20 
 PRODUCTION = env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) \
 	$$(grep -v '^\#' production.env.example) SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
-.PHONY: help run test bench bench-quick check audit fix openapi screenshots lock clean
+.PHONY: help run test bench bench-quick check audit fix openapi screenshots architecture example lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,12 @@ openapi: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Wr
 
 screenshots: .venv/dev ## Write docs/images (needs Chromium)
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py
+
+architecture: .venv/dev ## Write the picture of ARCHITECTURE.md
+	$(BIN)/python -m tests.architecture
+
+example: ## Bring docs/examples/add-a-field.patch to the code as it is committed
+	@docs/examples/refresh
 
 lock: .venv/dev ## Resolve pyproject.toml into the two locks, and the peers' into theirs
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \

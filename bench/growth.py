@@ -26,7 +26,6 @@ from uuid import UUID
 import django
 import psycopg
 from tqdm import tqdm
-from uuid6 import uuid7
 
 os.environ |= {"DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_URL": "", "DATABASE_URL_UNPOOLED": ""}
 os.environ.setdefault("SECRET_KEY", "no session is made here")
@@ -40,9 +39,9 @@ from config.databases import API_ROLE, OWNER_ROLE
 from config.postgresql.row_security import Cursor, acting_as
 from tasks import listing, queries
 from tasks.parameters import ListParameters
+from tasks.schemas import NewTask
 
 PER_USER = 50
-NEW = {"text": "Buy groceries", "completed": False, "order": 0}
 REPETITIONS, SAMPLES = 10, 200
 EXPLAINED = 25
 DATABASE = "growth"
@@ -105,7 +104,7 @@ def operations(user: str, task: UUID) -> dict[str, Callable[[], object]]:
     return {
         f"list of {PER_USER}": lambda: listing.read(user, ListParameters()),
         "get": lambda: queries.get_task(user, task),
-        "insert": lambda: queries.create_task(user, {"id": uuid7()} | NEW),
+        "insert": lambda: queries.create_task(user, NewTask(text="Buy groceries").given),
         "update": lambda: queries.update_task(user, task, {"text": "Buy bread", "completed": True}),
         "delete": lambda: queries.delete_task(user, task),
     }

@@ -28,7 +28,8 @@ ASCII_WHITESPACE = " \t\n\v\f\r"  # what the database can judge whatever its loc
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
 ANSWERS_KEPT = dt.timedelta(hours=24)
 
-WIRE_FIELDS = ("id", "user_id", "text", "completed", "order", "created_at", "updated_at", "completed_at")
+CLIENT_FIELDS = ("text", "completed", "order")  # what a client decides of a task
+WIRE_FIELDS = ("id", "user_id", *CLIENT_FIELDS, "created_at", "updated_at", "completed_at")
 
 Row = dict[str, Any]  # one task as the API shows it: WIRE_FIELDS and their values
 
@@ -144,7 +145,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def add(self, **values: Any) -> Row:  # noqa: ANN401 (user_id, text, completed, order, id)
         """Insert one task, in one statement, and return it."""
-        (row,) = _rows(self.adding({"id": uuid6.uuid7(), "completed": False, "order": 0} | values))
+        (row,) = _rows(self.adding({"id": uuid6.uuid7(), "completed": False} | values))
         return row
 
     def change(self, **values: Any) -> list[Row]:  # noqa: ANN401 (any of text, completed, order)

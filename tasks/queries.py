@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError
 
 from tasks import idempotency, statements
-from tasks.models import AS_JSON, AS_TAG, Task, TaskQuerySet, Tombstone
+from tasks.models import AS_JSON, AS_TAG, CLIENT_FIELDS, Task, TaskQuerySet, Tombstone
 from tasks.preconditions import ALWAYS, PreconditionFailed, Preconditions
 from tasks.statements import Parameter, Statement
 
@@ -103,7 +103,7 @@ def refused(user_id: str, task_id: UUID, when: Preconditions) -> NoReturn:
 @cache
 def creating() -> Statement:
     """INSERT a task, and return it as `getting` does."""
-    names = ("id", "user_id", "text", "completed", "order")
+    names = ("id", "user_id", *CLIENT_FIELDS)
     return Task.objects.adding({name: parameter(name) for name in names}, [AS_JSON, AS_TAG])
 
 

@@ -1,4 +1,4 @@
-"""The pages of docs/ are true: what they name exists, and the migrations they show run."""
+"""The pages for people who work on it or run it are true: what they name exists, and the migrations they show run."""
 
 import os
 import re
@@ -29,7 +29,9 @@ from tests.client import Live, User
 from tests.environment import API_ROLE, API_URL, OWNER_URL
 from tests.live import ROOT
 
-PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
+PATHS = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"]
+FOLDERS = {path.name: path.parent for path in PATHS}
+PAGES = {path.name: path.read_text() for path in PATHS}
 SETTINGS = """\
 from config.settings import *
 INSTALLED_APPS = [*INSTALLED_APPS, "documented"]
@@ -75,9 +77,9 @@ def test_checks_that_are_named_exist(page: str) -> None:
 
 @on_each_page
 def test_files_that_are_named_exist(page: str) -> None:
-    links = {f"docs/{link}" for link in re.findall(r"\]\(([^):#]+)", PAGES[page])}
-    paths = set(re.findall(r"\b(?:config|tasks|tests|bench|docs)/[\w/]+\.\w+", PAGES[page]))
-    assert [name for name in links | paths if not (ROOT / name).exists()] == []
+    links = {FOLDERS[page] / link for link in re.findall(r"\]\(([^):#]+)", PAGES[page])}
+    paths = {ROOT / path for path in re.findall(r"\b(?:config|tasks|tests|bench|docs)/[\w/]+\.\w+", PAGES[page])}
+    assert [path for path in links | paths if not path.exists()] == []
 
 
 def test_granian_is_installed_in_the_version_it_is_pinned_to() -> None:
@@ -90,6 +92,12 @@ def test_granian_is_installed_in_the_version_it_is_pinned_to() -> None:
 def test_settings_of_the_roles_are_the_codes(role: str) -> None:
     expected = ", ".join(f"`{name}` {value}" for name, value in getattr(roles, role).items())
     assert expected in PAGES["neon.md"], f"docs/neon.md should say: {expected}"
+
+
+def test_sql_of_an_operation_can_be_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"manage\.py shell -c '(.*)'", PAGES["CONTRIBUTING.md"])
+    exec(code, {})  # noqa: S102 (the page's)
+    assert capsys.readouterr().out.startswith('UPDATE "tasks_task"')
 
 
 def test_unique_keys_without_the_user_are_named() -> None:

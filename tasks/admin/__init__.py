@@ -20,14 +20,13 @@ from django.utils.text import Truncator
 from tasks import turns
 from tasks.admin import actions, listing, users
 from tasks.admin.forms import TaskForm
-from tasks.models import Task, TaskQuerySet
+from tasks.models import CLIENT_FIELDS, Task, TaskQuerySet
 
 if TYPE_CHECKING:
     TaskAdminBase = admin.ModelAdmin[Task]
 else:
     TaskAdminBase = admin.ModelAdmin
 
-DECIDED_BY_PEOPLE = ("text", "completed", "order")
 DECIDED_BY_THE_SERVER = ("id", "created_at", "updated_at", "completed_at")
 SHOWN = 80  # characters of a text in a list
 
@@ -92,9 +91,9 @@ class TaskAdmin(TaskAdminBase):
 
     def get_fields(self, request: HttpRequest, obj: Task | None = None) -> Any:  # noqa: ANN401 (Django's)
         if obj is None:
-            return ("user_id", *DECIDED_BY_PEOPLE)
+            return ("user_id", *CLIENT_FIELDS)
         version = ("version",) if self.has_change_permission(request, obj) else ()
-        return (*DECIDED_BY_PEOPLE, "user", *DECIDED_BY_THE_SERVER, *version)
+        return (*CLIENT_FIELDS, "user", *DECIDED_BY_THE_SERVER, *version)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Task | None:
         """The task; while it is written to, nobody else's."""
@@ -136,7 +135,7 @@ class TaskAdmin(TaskAdminBase):
 
     def save_model(self, request: HttpRequest, obj: Task, form: ModelForm[Task], change: bool) -> None:  # noqa: FBT001 (Django's)
         """Write as the API does, so that the database decides the times."""
-        values = {name: getattr(obj, name) for name in DECIDED_BY_PEOPLE}
+        values = {name: getattr(obj, name) for name in CLIENT_FIELDS}
         if change:
             self.get_queryset(request).filter(pk=obj.pk).change(**values)
         else:

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from pydantic import TypeAdapter
 from pydantic import ValidationError as Refused
 
-from tasks.models import Task
+from tasks.models import CLIENT_FIELDS, Task
 from tasks.schemas import VISIBLE, Text, timestamp
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TaskForm(ModelForm):
 
     class Meta:
         model = Task
-        fields = ("user_id", "text", "completed", "order")
+        fields = ("user_id", *CLIENT_FIELDS)
         field_classes = {"text": TextField}
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's)

@@ -15,7 +15,7 @@ from config.postgresql.row_security import acting_as
 from tasks import listing, queries
 from tasks.models import Task
 from tasks.parameters import ListParameters
-from tasks.schemas import task_json
+from tasks.schemas import NewTask, task_json
 from tasks.statements import Statement
 from tests.environment import API_ROLE
 from tests.tasks.test_schemas import TEXTS, through_http
@@ -57,13 +57,13 @@ def test_a_list_has_the_bytes_that_python_makes_of_its_rows(count: int) -> None:
 
 
 def _use_all() -> None:
-    task_id = uuid6.uuid7()
+    task = NewTask(text="a")
     with acting_as(ALICE):
-        queries.create_task(ALICE, {"id": task_id, "text": "a", "completed": False, "order": 0})
+        queries.create_task(ALICE, task.given)
         listing.read(ALICE, ListParameters())
-        queries.get_task(ALICE, task_id)
-        queries.update_task(ALICE, task_id, {"text": "b", "completed": True})
-        queries.delete_task(ALICE, task_id)
+        queries.get_task(ALICE, task.id)
+        queries.update_task(ALICE, task.id, {"text": "b", "completed": True})
+        queries.delete_task(ALICE, task.id)
 
 
 @pytest.fixture
