@@ -1,4 +1,4 @@
-"""The pages of docs/ are true: what they name exists, and the migrations they show run."""
+"""The pages are true: what they name exists, and the migrations they show run."""
 
 import os
 import re
@@ -29,7 +29,9 @@ from tests.client import Live, User
 from tests.environment import API_ROLE, API_URL, OWNER_URL
 from tests.live import ROOT
 
-PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
+PATHS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FOLDERS = {path.name: path.parent for path in PATHS}
+PAGES = {path.name: path.read_text() for path in PATHS}
 SETTINGS = """\
 from config.settings import *
 INSTALLED_APPS = [*INSTALLED_APPS, "documented"]
@@ -75,9 +77,9 @@ def test_checks_that_are_named_exist(page: str) -> None:
 
 @on_each_page
 def test_files_that_are_named_exist(page: str) -> None:
-    links = {f"docs/{link}" for link in re.findall(r"\]\(([^):#]+)", PAGES[page])}
-    paths = set(re.findall(r"\b(?:config|tasks|tests|bench|docs)/[\w/]+\.\w+", PAGES[page]))
-    assert [name for name in links | paths if not (ROOT / name).exists()] == []
+    links = {FOLDERS[page] / link for link in re.findall(r"\]\((?!https:)([^)#]+)", PAGES[page])}
+    paths = {ROOT / path for path in re.findall(r"\b(?:config|tasks|tests|bench|docs)/[\w/]+\.\w+", PAGES[page])}
+    assert [path for path in links | paths if not path.exists()] == []
 
 
 def test_granian_is_installed_in_the_version_it_is_pinned_to() -> None:
