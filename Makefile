@@ -50,8 +50,9 @@ openapi: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Wr
 	$(PRODUCTION) $(BIN)/python manage.py export_openapi > openapi.json
 	$(if $(NODE),cd examples/client && PATH="$(CURDIR)/tests/npm/node_modules/.bin:$$PATH" npm run --silent types)
 
-screenshots: .venv/dev ## Write docs/images (needs Chromium)
+screenshots: .venv/dev ## Write docs/images (needs Chromium), and record the README's first five minutes
 	$(BIN)/python -m pytest -q tests/browser/screenshots.py
+	$(BIN)/python -m tests.recording
 
 architecture: .venv/dev ## Write the picture of ARCHITECTURE.md
 	$(BIN)/python -m tests.architecture

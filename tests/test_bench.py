@@ -1,9 +1,12 @@
 """What bench makes of samples and measurements."""
 
 from collections import Counter
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from bench import chart, stacks
+import pytest
+
+from bench import chart, pages, stacks
 from bench.chart import Panel
 from tests.live import ROOT
 
@@ -37,6 +40,13 @@ def test_a_flame_graph_has_a_box_for_each_call() -> None:
     ]
     assert "get (tasks/api.py:1): 75.0 %" in titles
     assert len(titles) == 5
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=lambda page: page.name)
+def test_measured_tables_are_those_of_the_results(page: Path) -> None:
+    """`make bench` writes both."""
+    text = page.read_text()
+    assert pages.renewed(text, pages.read()) == text, "run `python -m bench.pages`"
 
 
 def test_a_panel_has_a_line_for_each_name() -> None:
