@@ -59,7 +59,7 @@ class System:
 
 
 def _ours(key: str, server: str, command: tuple[str, ...], **differs: Any) -> System:  # noqa: ANN401 (System's)
-    same = {"packages": OURS, "database": "ours", "table": "tasks_task", "metrics": True}
+    same: dict[str, Any] = {"packages": OURS, "database": "ours", "table": "tasks_task", "metrics": True}
     return System(key, f"ours, {server}", command, **same | differs)
 
 
