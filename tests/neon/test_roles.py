@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from django.db import connections
 from psycopg import sql
 
+from config.postgresql.roles import prepare_api
 from tests.neon.conftest import Database, created
 from tests.parts import PostgreSQL
 from tests.parts.address import relocate
@@ -76,6 +78,16 @@ def test_api_role_is_bound_and_gives_up_when_a_request_does(roles: Database) -> 
         assert _ask(roles.api_url, "SELECT current_setting(%s)", setting) == [(value,)]
 
 
+@pytest.mark.django_db(databases=["operator"])
+def test_role_that_may_too_much_gives_it_up() -> None:
+    operator = connections["operator"]
+    with operator.cursor() as cursor:
+        cursor.execute("CREATE ROLE mighty CREATEROLE CREATEDB")
+        prepare_api(operator, "mighty")
+        cursor.execute("SELECT rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = 'mighty'")
+        assert cursor.fetchone() == (False,)
+
+
 def test_owner_sees_everything_and_the_api_nothing(roles: Database) -> None:
     with psycopg.connect(roles.owner_url, autocommit=True) as owner:
         owner.execute("INSERT INTO tasks_task (id, user_id, text) VALUES (gen_random_uuid(), 'alice', 'a')")
@@ -140,3 +152,10 @@ def test_missing_role_is_named_by_migrate(roles: Database) -> None:
     migrated = roles.manage("migrate", api_url=roles.api_url.replace("tasks_api", "nobody_yet"))
     assert migrated.returncode == 0
     assert "DATABASE_URL names the role nobody_yet, which is not there: run manage.py create_roles." in migrated.stderr
+
+
+def test_role_that_row_level_security_does_not_bind_is_named_by_migrate(roles: Database) -> None:
+    migrated = roles.manage("migrate", api_url=roles.owner_url)
+    assert migrated.returncode == 0
+    why = "Row-level security does not bind tasks_owner: it owns tasks_task. Run manage.py create_roles (config.W003)."
+    assert why in migrated.stderr
