@@ -134,7 +134,6 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 def test_restart_keeps_the_rows(home: Path) -> None:
-    """What was committed is there when the server has stopped and started again."""
     write_row(embedded.url(home))
     embedded.release(home)
 
@@ -143,7 +142,6 @@ def test_restart_keeps_the_rows(home: Path) -> None:
 
 
 def test_release_returns_when_the_server_has_stopped(home: Path) -> None:
-    """The last release leaves no server behind, not even one that is ending."""
     url = embedded.url(home)
 
     embedded.release(home)
@@ -153,14 +151,12 @@ def test_release_returns_when_the_server_has_stopped(home: Path) -> None:
 
 
 def test_release_without_a_server_does_nothing(new_home: Path) -> None:
-    """Letting go of what was never held is not an error."""
     embedded.release(new_home)
 
     assert not new_home.exists()
 
 
 def test_killed_server_comes_back_with_its_rows(home: Path) -> None:
-    """The next url() of a process notices that the server was killed, and every committed row is there."""
     write_row(embedded.url(home))
     os.kill(postmaster(home), signal.SIGKILL)
 
@@ -185,7 +181,6 @@ def test_killed_server_comes_back_while_its_backends_still_work(home: Path) -> N
 
 
 def test_racing_processes_share_one_server(new_home: Path) -> None:
-    """Four processes that start at once, on a folder that is not there yet, get one server."""
     racers = [Client(new_home) for _ in range(4)]
 
     urls = {racer.line() for racer in racers}
@@ -197,7 +192,6 @@ def test_racing_processes_share_one_server(new_home: Path) -> None:
 
 
 def test_racing_threads_share_one_server(new_home: Path) -> None:
-    """Threads of one process that ask at once get one server."""
     with ThreadPoolExecutor(8) as pool:
         urls = set(pool.map(embedded.url, [new_home] * 8))
 
@@ -206,7 +200,6 @@ def test_racing_threads_share_one_server(new_home: Path) -> None:
 
 
 def test_server_ends_with_its_last_user(home: Path) -> None:
-    """A user that ends leaves the server to the others; the last one takes it along."""
     with client(home) as first, client(home) as last:
         url = first.line()
         assert last.line() == url
@@ -220,7 +213,6 @@ def test_server_ends_with_its_last_user(home: Path) -> None:
 
 
 def test_release_leaves_the_server_to_others(home: Path) -> None:
-    """A process that lets go does not stop what another one uses."""
     url = embedded.url(home)
     with client(home) as other:
         assert other.line() == url
@@ -232,7 +224,6 @@ def test_release_leaves_the_server_to_others(home: Path) -> None:
 
 
 def test_server_ends_when_its_user_was_killed(home: Path) -> None:
-    """A user that could not say goodbye is noticed all the same."""
     with client(home) as user:
         url = user.line()
         user.process.kill()
@@ -270,7 +261,6 @@ def test_terminal_interrupts_only_the_client(home: Path) -> None:
 
 
 def test_interrupted_creation_is_begun_again(new_home: Path) -> None:
-    """A process killed while it creates the data folder leaves nothing that looks finished."""
     with client(new_home) as user:
         assert eventually(lambda: any(new_home.glob("data.*/base")))
         user.process.kill()
@@ -315,7 +305,6 @@ def test_server_started_by_hand_is_not_joined_by_a_second_one(home: Path) -> Non
 
 
 def test_failed_start_shows_the_end_of_the_log(home: Path) -> None:
-    """Whoever meets a failed start reads the reason in the exception."""
     embedded.url(home)
     embedded.release(home)
     with (home / "data" / "postgresql.conf").open("a") as file:
@@ -326,7 +315,6 @@ def test_failed_start_shows_the_end_of_the_log(home: Path) -> None:
 
 
 def test_missing_wheel_names_the_way_out(new_home: Path) -> None:
-    """Where there is no wheel, the message says what to set."""
     code = CLIENT.replace("print(", "try:\n    print(") + "except embedded.EmbeddedPostgresError as e: print(e)\n"
     with client(new_home, code, "-S") as user:
         assert "set DATABASE_URL" in user.line()
@@ -345,7 +333,6 @@ def test_fork_holds_the_server(home: Path) -> None:
 
 
 def test_fork_that_lets_go_does_not_let_go_for_its_parent(home: Path) -> None:
-    """Each process speaks for itself, though the lock is shared."""
     code = "if not os.fork(): embedded.release(home); os._exit(0)\nos.wait(); print('forked', flush=True)\n"
     with client(home, CLIENT + code + LIVE) as user:
         url = user.line()
@@ -391,7 +378,6 @@ def test_exec_holds_the_server(home: Path) -> None:
 
 
 def test_exec_can_let_go(home: Path) -> None:
-    """What a process held before an exec is let go by the program that it became."""
     then = CLIENT + LIVE + "embedded.release(home)\nprint('released', flush=True)\n" + LIVE
     code = f"os.execv(sys.executable, [sys.executable, '-c', {then!r}, sys.argv[1]])"
     with client(home, CLIENT + code) as user:
@@ -405,20 +391,17 @@ def test_exec_can_let_go(home: Path) -> None:
 
 
 def test_folder_is_private(shared_home: Path) -> None:
-    """Nobody else on the machine reads the rows or the password."""
     assert stat.S_IMODE(shared_home.stat().st_mode) == 0o700
     assert stat.S_IMODE((shared_home / "data" / "password").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("user", ["tasks_owner", "postgres"], ids=["owner", "superuser"])
 def test_wrong_password_is_refused(shared_home: Path, user: str) -> None:
-    """Who can reach the port still has to know the password, and no password opens the superuser's account."""
     with pytest.raises(psycopg.OperationalError, match=r"password authentication failed|rejects connection"):
         psycopg.connect(embedded.url(shared_home), user=user, password="wrong").close()
 
 
 def test_role_is_not_a_superuser(shared_home: Path) -> None:
-    """The owner creates databases and roles, and row-level security holds for it."""
     rights = "rolcreatedb AND rolcreaterole AND NOT rolsuper AND NOT rolbypassrls"
     assert query(embedded.url(shared_home), f"SELECT {rights} FROM pg_roles WHERE rolname = current_user") is True
 
@@ -435,5 +418,4 @@ def test_role_is_not_a_superuser(shared_home: Path) -> None:
     ],
 )
 def test_server_is_set_up(shared_home: Path, expression: str, value: str) -> None:
-    """The server behaves like the one in production where it matters."""
     assert query(embedded.url(shared_home), f"SELECT {expression}") == value

@@ -126,14 +126,7 @@ def test_serve_does_not_add_demo_tasks_again() -> None:
 def test_serve_names_the_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = subprocess.run(
-            [sys.executable, "manage.py", "serve"],
-            cwd=live.ROOT,
-            env={**os.environ, **live.database_urls(), "PORT": port},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = live.python("manage.py", "serve", env={**live.database_urls(), "PORT": port})
     assert done.returncode == 1
     assert port in done.stderr
     assert "PORT" in done.stderr

@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -246,10 +243,7 @@ def _doctor(**env: str) -> tuple[int, dict[str, Any], str]:
     """The report, and everything that was printed."""
     blank = {name.upper(): "" for name in Environment.model_fields}
     production = {"ALLOWED_HOSTS": "api.example.com", "CORS_ORIGINS": "https://app.example.com", "WEB_CONCURRENCY": "1"}
-    done = subprocess.run(
-        [sys.executable, "manage.py", "doctor", "--json"],
-        cwd=live.ROOT, env={**os.environ, **blank, **production, **env}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = live.python("manage.py", "doctor", "--json", env={**blank, **production, **env})
     return done.returncode, json.loads(done.stdout), done.stdout + done.stderr
 
 
