@@ -88,7 +88,7 @@ clean: ## Remove the environment and the embedded database
 	@touch $@
 
 .env: | .venv/bin/python
-	@$(BIN)/python -m config.dotenv
+	@$(BIN)/python -m config.dotenv $@
 
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
 	@npm ci --prefix tests/npm --silent --ignore-scripts && touch $@ || { \

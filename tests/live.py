@@ -107,7 +107,7 @@ def start(
             stderr=log,
         )
     try:
-        _wait_until_alive(server, base_url, process)
+        wait_until_alive(server, base_url, process)
         yield Server(base_url, process)
     finally:
         process.terminate()
@@ -122,7 +122,8 @@ def _kill(server: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _wait_until_alive(server: str, base_url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_alive(server: str, base_url: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once it answers. Raises RuntimeError if it does not."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from config import embedded
+from config.embedded import locks, server
 from tests.live import ROOT
 
 # What a client does: print the URL, then live until its input ends.
@@ -65,9 +66,9 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 class Client:
     """Another process that uses the server."""
 
-    def __init__(self, home: Path, code: str = CLIENT + LIVE, *options: str) -> None:
+    def __init__(self, home: Path, code: str = CLIENT + LIVE) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *options, "-c", code, str(home)],
+            [sys.executable, "-c", code, str(home)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -85,8 +86,8 @@ class Client:
 
 
 @contextmanager
-def client(home: Path, code: str = CLIENT + LIVE, *options: str) -> Iterator[Client]:
-    other = Client(home, code, *options)
+def client(home: Path, code: str = CLIENT + LIVE) -> Iterator[Client]:
+    other = Client(home, code)
     with other.process:
         yield other
         other.process.kill()
@@ -314,10 +315,81 @@ def test_failed_start_shows_the_end_of_the_log(home: Path) -> None:
         embedded.url(home)
 
 
-def test_missing_wheel_names_the_way_out(new_home: Path) -> None:
-    code = CLIENT.replace("print(", "try:\n    print(") + "except embedded.EmbeddedPostgresError as e: print(e)\n"
-    with client(new_home, code, "-S") as user:
-        assert "set DATABASE_URL" in user.line()
+def test_failed_creation_shows_the_end_of_the_log(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOCALE", ("--no-such-option",))
+    with pytest.raises(embedded.EmbeddedPostgresError, match=r"initdb .* failed; set DATABASE_URL[^$]*no-such-option"):
+        embedded.url(new_home)
+
+
+def test_start_that_takes_too_long_is_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "START_SECONDS", 0.0)
+    with pytest.raises(embedded.EmbeddedPostgresError, match="PostgreSQL does not start"):
+        embedded.url(home)
+
+
+def test_start_of_another_process_is_not_waited_for_for_ever(shared_home: Path) -> None:
+    with (
+        locks.starting_or_stopping(shared_home, 0),
+        pytest.raises(embedded.EmbeddedPostgresError, match="another process has been starting or stopping"),
+        locks.starting_or_stopping(shared_home, 0),
+    ):
+        pass
+
+
+def test_stop_that_takes_too_long_is_given_up(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STOP_SECONDS", 0.0)
+    server.stop(shared_home)
+    assert answers(embedded.url(shared_home))
+
+
+def test_long_log_is_begun_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOG_BYTES", 100)
+    (home / "log").write_text("from before" * 10)
+    embedded.url(home)
+    assert "from before" not in (home / "log").read_text()
+
+
+def test_missing_wheel_names_the_way_out(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "find_spec", lambda _: None)
+    with pytest.raises(embedded.EmbeddedPostgresError, match="set DATABASE_URL"):
+        embedded.url(new_home)
+
+
+def test_folder_of_another_user_is_named(new_home: Path) -> None:
+    new_home.mkdir()
+    new_home.chmod(0)
+    with as_nobody(), pytest.raises(embedded.EmbeddedPostgresError, match=f"{new_home} belongs to another user"):
+        embedded.url(new_home)
+    new_home.chmod(0o700)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's rights, which make every folder one's own."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(server.NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_ordinary_user_runs_the_programs_as_they_are(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert server.as_ordinary_user(new_home) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may give files away")
+def test_root_without_namespaces_gives_the_files_away(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_home.mkdir()
+    (new_home / "log").touch()
+    monkeypatch.setenv("PATH", "")
+    nobody = server.NOBODY
+    ids = [f"--reuid={nobody}", f"--regid={nobody}"]
+    assert server.as_ordinary_user(new_home) == ["setpriv", *ids, "--clear-groups", "--"]
+    assert (new_home / "log").stat().st_uid == nobody
 
 
 def test_fork_holds_the_server(home: Path) -> None:

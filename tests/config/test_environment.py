@@ -135,6 +135,11 @@ def test_first_run_writes_random_secrets_for_the_owner_only(tmp_path: Path) -> N
     assert all(len(secret) >= 50 for secret in found)
 
 
+def test_first_run_is_a_command(tmp_path: Path) -> None:
+    assert live.python("-m", "config.dotenv", str(tmp_path / ".env")).returncode == 0
+    assert "\nSECRET_KEY=" in (tmp_path / ".env").read_text()
+
+
 def test_first_run_never_overwrites(tmp_path: Path) -> None:
     target = tmp_path / ".env"
     target.write_text("mine")

@@ -4,10 +4,14 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connections
 from psycopg import sql
+from pytest_django import Settings
 
-from config.postgresql.roles import prepare_api
+from config.management.commands import migrate
+from config.postgresql.roles import exists, prepare_api, why_unbound
+from tests.environment import API_ROLE
 from tests.neon.conftest import Database, created
 from tests.parts import PostgreSQL
 from tests.parts.address import relocate
@@ -86,6 +90,43 @@ def test_role_that_may_too_much_gives_it_up() -> None:
         prepare_api(operator, "mighty")
         cursor.execute("SELECT rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = 'mighty'")
         assert cursor.fetchone() == (False,)
+
+
+@pytest.mark.django_db(databases=["operator"])
+def test_superuser_is_not_bound() -> None:
+    with connections["operator"].cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE oid = 10")  # of initdb
+        assert why_unbound(cursor, *cursor.fetchone()) == "it is a superuser"
+
+
+@pytest.mark.django_db(databases=["operator"])
+def test_table_that_does_not_force_row_level_security_binds_nobody() -> None:
+    with connections["operator"].cursor() as cursor:
+        cursor.execute("ALTER TABLE tasks_task NO FORCE ROW LEVEL SECURITY")
+        assert why_unbound(cursor, API_ROLE) == "tasks_task has no forced row-level security"
+
+
+@pytest.mark.django_db(databases=["operator"])
+def test_roles_are_not_made_of_the_one_that_connects() -> None:
+    connects = connections["operator"].settings_dict["USER"]
+    with pytest.raises(CommandError, match="the API needs one of its own"):
+        call_command("create_roles", "--api", connects)
+
+
+@pytest.mark.django_db(databases=["default", "operator"])
+def test_migrate_makes_the_role_of_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections["operator"].settings_dict, "EMBEDDED_ROLE", "tasks_owner")
+    monkeypatch.setattr(migrate, "API_ROLE", "tasks_api_embedded")
+    call_command("migrate", verbosity=0)
+    with connections["operator"].cursor() as cursor:
+        assert exists(cursor, "tasks_api_embedded")
+
+
+def test_roles_are_not_made_without_a_server(settings: Settings) -> None:
+    nowhere = {"database_url": None, "database_url_unpooled": None}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=nowhere)
+    with pytest.raises(CommandError, match="DATABASE_URL is not set"):
+        call_command("create_roles")
 
 
 def test_owner_sees_everything_and_the_api_nothing(roles: Database) -> None:
