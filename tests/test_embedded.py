@@ -390,6 +390,7 @@ def test_root_without_namespaces_gives_the_files_away(new_home: Path, monkeypatc
     ids = [f"--reuid={nobody}", f"--regid={nobody}"]
     assert server.as_ordinary_user(new_home) == ["setpriv", *ids, "--clear-groups", "--"]
     assert (new_home / "log").stat().st_uid == nobody
+    assert server.as_ordinary_user(new_home) == ["setpriv", *ids, "--clear-groups", "--"], "they are no longer root's"
 
 
 def test_fork_holds_the_server(home: Path) -> None:

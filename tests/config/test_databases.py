@@ -66,6 +66,7 @@ def test_way_through_the_pooler(url: str, pooled: str) -> None:
         ("postgresql://app:secret@db/tasks?channel_binding=true", "channel_binding must be one of disable, prefer"),
         ("postgresql://app:secret@db/tasks?connect_timeout=abc", "connect_timeout must be a whole number"),
         ("postgresql://app:secret@db/tasks?keepalives_idle=1m", "keepalives_idle must be a whole number"),
+        ("postgresql://app:secret@db/tasks?ssl=true", 'knows no parameter "ssl"'),  # libpq does, in URLs alone
         ("postgresql://app:secret@db/tasks?pgbouncer=true", 'knows no parameter "pgbouncer"'),
         (f"{POOLED}&options=-c%20statement_timeout%3D5s", "create_roles"),
     ],

@@ -68,6 +68,15 @@ def test_bad_value_is_refused_by_the_name_of_its_variable(
     assert "s3cr3t" not in str(refused.value)
 
 
+def test_older_names_of_the_urls_are_taken_where_both_newer_are_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = "postgresql://older@host/tasks"
+    monkeypatch.setenv("POSTGRES_URL", older)
+    assert environment.read().database_url != older
+    for name in ("DATABASE_URL", "DATABASE_URL_UNPOOLED"):
+        monkeypatch.setenv(name, "")
+    assert (environment.read().database_url, environment.read().database_url_unpooled) == (older, None)
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -1,5 +1,6 @@
 """`create_roles` on a server like Neon's, whose first role bypasses row-level security."""
 
+import io
 from collections.abc import Iterator
 
 import psycopg
@@ -178,25 +179,29 @@ def test_role_without_createrole_is_told(roles: Database) -> None:
     assert "The roles could not be made: permission denied" in refused.stderr
 
 
-@pytest.mark.parametrize("role", ["neondb_owner", "owner", "api"])
-def test_check_says_who_is_not_bound(role: str, neon: Database, roles: Database) -> None:
-    url = {"neondb_owner": neon.api_url, "owner": roles.owner_url, "api": roles.api_url}[role]
-    checked = roles.manage("check", "--database", "default", "--fail-level", "WARNING", api_url=url)
-    assert checked.returncode == (0 if role == "api" else 1), checked.stderr
-    if role != "api":
-        reason = {"neondb_owner": "it has BYPASSRLS", "owner": "it owns tasks_task"}[role]
-        assert f"(config.W003) Row-level security does not bind the role of DATABASE_URL: {reason}." in checked.stderr
-        assert "manage.py create_roles" in checked.stderr
+def test_check_says_who_is_not_bound(neon: Database, roles: Database) -> None:
+    check = ("check", "--database", "default", "--fail-level", "WARNING")
+    assert roles.manage(*check).returncode == 0
+    refused = roles.manage(*check, api_url=neon.api_url)
+    assert refused.returncode == 1
+    why = "(config.W003) Row-level security does not bind the role of DATABASE_URL: it has BYPASSRLS."
+    assert why in refused.stderr
+    assert "manage.py create_roles" in refused.stderr
 
 
-def test_missing_role_is_named_by_migrate(roles: Database) -> None:
-    migrated = roles.manage("migrate", api_url=roles.api_url.replace("tasks_api", "nobody_yet"))
-    assert migrated.returncode == 0
-    assert "DATABASE_URL names the role nobody_yet, which is not there: run manage.py create_roles." in migrated.stderr
-
-
-def test_role_that_row_level_security_does_not_bind_is_named_by_migrate(roles: Database) -> None:
-    migrated = roles.manage("migrate", api_url=roles.owner_url)
-    assert migrated.returncode == 0
-    why = "Row-level security does not bind tasks_owner: it owns tasks_task. Run manage.py create_roles (config.W003)."
-    assert why in migrated.stderr
+@pytest.mark.django_db(databases=["default", "operator"])
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        ("nobody_yet", "DATABASE_URL names the role nobody_yet, which is not there: run manage.py create_roles."),
+        ("", "Row-level security does not bind {owner}: it owns tasks_task. Run manage.py create_roles (config.W003)."),
+    ],
+    ids=["missing", "owner"],
+)
+def test_role_that_is_not_as_it_should_be_is_named_by_migrate(
+    role: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, err = connections["operator"].settings_dict["USER"], io.StringIO()
+    monkeypatch.setitem(connections["default"].settings_dict, "USER", role or owner)
+    call_command("migrate", verbosity=0, stderr=err)
+    assert err.getvalue() == said.format(owner=owner) + "\n"
