@@ -13,7 +13,7 @@ NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 20 
 PRODUCTION = env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) \
 	$$(grep -v '^\#' production.env.example) SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
-.PHONY: help run test bench bench-quick check audit fix openapi screenshots architecture example lock clean
+.PHONY: help run test coverage bench bench-quick check audit fix openapi screenshots architecture example lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,6 +23,12 @@ run: .venv/runtime .env ## Serve on 127.0.0.1:$PORT with an embedded PostgreSQL 
 
 test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) tests/debian/packages/.installed ## Run the whole suite on a real PostgreSQL
 	$(BIN)/python -m pytest $(or $(TEST),-n 3 --dist loadfile)
+
+coverage: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) tests/debian/packages/.installed ## Run it twice as slowly, and name what it leaves out
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(or $(TEST),-n 3 --dist loadfile)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 bench: .venv/runtime .venv-bench/.installed bench/packages/.installed ## Measure ours beside its peers, half an hour on a quiet machine; writes bench/results
 	$(BIN)/python -m bench
@@ -89,7 +95,7 @@ clean: ## Remove the environment and the embedded database
 	@touch $@
 
 .env: | .venv/bin/python
-	@$(BIN)/python -m config.dotenv
+	@$(BIN)/python -m config.dotenv $@
 
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
 	@npm ci --prefix tests/npm --silent --ignore-scripts && touch $@ || { \

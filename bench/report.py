@@ -9,7 +9,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from bench import chart, systems
-from bench.results import NAMES, TITLES, Results, Spread, Turn, p50, per_cpu_second, per_second
+from bench.results import NAMES, TITLES, Results, Spread, Turn, p50, p99, per_cpu_second, per_second
 
 Row = Sequence[str]
 MAIN = 16  # connections, of the plot
@@ -128,7 +128,7 @@ def _pair(first: Cell, second: Cell, between: str) -> Cell:
     return cell
 
 
-_latency = _pair(_typical(p50, "{:.1f}"), _typical(lambda turn: turn["p99"], "{:.1f}"), " / ")
+_latency = _pair(_typical(p50, "{:.1f}"), _typical(p99, "{:.1f}"), " / ")
 _cpu_seconds = _pair(
     _typical(lambda turn: 1000 * turn["server_cpu"] / turn["requests"], "{:.2f}"),
     _typical(lambda turn: 1000 * turn["database_cpu"] / turn["requests"], "{:.2f}"),

@@ -25,6 +25,10 @@ def p50(turn: Turn) -> float:
     return float(turn["p50"])  # milliseconds
 
 
+def p99(turn: Turn) -> float:
+    return float(turn["p99"])
+
+
 def per_second(turn: Turn) -> float:
     return float(turn["per_second"])
 

@@ -28,7 +28,7 @@ from bench.cases import Tasks
 from bench.chart import Panel, panels
 from bench.data import Connection
 from bench.measure import QUICK, Bench, CPUs, Setting
-from bench.results import TITLES, Results, Turn, p50, per_second
+from bench.results import TITLES, Results, Turn, p50, p99, per_second
 from bench.systems import SYSTEMS
 
 SIZES = (10, 50, 500, 5_000, 100_000)  # tasks of a user
@@ -106,10 +106,6 @@ def measure(alternations: int) -> Results:
 
 
 Value = Callable[[Turn], float]
-
-
-def p99(turn: Turn) -> float:
-    return float(turn["p99"])
 
 
 def cpu(of: str) -> Value:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from bench.ask import ask
 from config.environment import Environment
@@ -34,7 +34,9 @@ ENVIRONMENT = {name.upper(): "" for name in Environment.model_fields} | {
     "PATH": os.environ.get("PATH", ""),
     "PYTHONUNBUFFERED": "",
 }
+HOST = ("--host", "127.0.0.1", "--port", "{port}")
 GUNICORN = ("gunicorn", "-b", "127.0.0.1:{port}")
+THREADS = (*GUNICORN, "--no-control-socket", "-k", "gthread", "--threads", "16", "-w", "1")
 
 
 @dataclass(frozen=True)
@@ -56,79 +58,44 @@ class System:
         return str(self.packages / "bin" / "python")
 
 
+def _ours(key: str, server: str, command: tuple[str, ...], **differs: Any) -> System:  # noqa: ANN401 (System's)
+    same: dict[str, Any] = {"packages": OURS, "database": "ours", "table": "tasks_task", "metrics": True}
+    return System(key, f"ours, {server}", command, **same | differs)
+
+
+def _django(key: str, name: str, command: tuple[str, ...], peer: str) -> System:
+    settings = {"DJANGO_SETTINGS_MODULE": f"bench.peers.{peer}.settings"}
+    schema = ("django", "migrate", "--run-syncdb", "-v", "0")
+    return System(key, name, command, PEERS, peer, schema, environment=settings)
+
+
+def _bare(key: str, server: str, command: tuple[str, ...], **differs: Any) -> System:  # noqa: ANN401 (System's)
+    return System(key, f"bare WSGI, {server}", (*command, "bench.peers.limit"), OURS, "bare", verifies=False, **differs)
+
+
 SYSTEMS = (
-    System(
-        "a",
-        "ours, gunicorn",
-        (*GUNICORN, "-c", "python:config.gunicorn", "config.wsgi"),
-        OURS,
-        "ours",
-        table="tasks_task",
-        metrics=True,
-    ),
-    System(
-        "b",
-        "ours, uvicorn",
-        ("uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log"),
-        OURS,
-        "ours",
-        table="tasks_task",
-        metrics=True,
-    ),
-    System(
+    _ours("a", "gunicorn", (*GUNICORN, "-c", "python:config.gunicorn", "config.wsgi")),
+    _ours("b", "uvicorn", ("uvicorn", "config.asgi:application", *HOST, "--no-access-log")),
+    _ours(
         "f",
-        "ours, granian",
+        "granian",
         ("config.granian",),
-        PEERS,
-        "ours",
-        table="tasks_task",
+        packages=PEERS,
         # Its packages come before those of granian's environment.
         environment={"PYTHONPATH": os.pathsep.join([str(ROOT), str(OURS / SITE)])},
-        metrics=True,
     ),
     System(
         "c",
         "FastAPI + SQLModel",
-        ("uvicorn", "bench.peers.fastapi_sqlmodel:app", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log"),
+        ("uvicorn", "bench.peers.fastapi_sqlmodel:app", *HOST, "--no-access-log"),
         PEERS,
         "fastapi",
         schema=("bench.peers.fastapi_sqlmodel",),
     ),
-    System(
-        "d",
-        "Django REST framework",
-        (*GUNICORN, "--no-control-socket", "-k", "gthread", "--threads", "16", "-w", "1", "bench.peers.drf.wsgi"),
-        PEERS,
-        "drf",
-        schema=("django", "migrate", "--run-syncdb", "-v", "0"),
-        environment={"DJANGO_SETTINGS_MODULE": "bench.peers.drf.settings"},
-    ),
-    System(
-        "d2",
-        "django-bolt",
-        ("django", "runbolt", "--host", "127.0.0.1", "--port", "{port}", "--processes", "1"),
-        PEERS,
-        "bolt",
-        schema=("django", "migrate", "--run-syncdb", "-v", "0"),
-        environment={"DJANGO_SETTINGS_MODULE": "bench.peers.bolt.settings"},
-    ),
-    System(
-        "e",
-        "bare WSGI, gunicorn",
-        (*GUNICORN, "--no-control-socket", "-k", "gthread", "--threads", "16", "-w", "1", "bench.peers.limit"),
-        OURS,
-        "bare",
-        verifies=False,
-    ),
-    System(
-        "e2",
-        "bare WSGI, our worker",
-        (*GUNICORN, "-c", "python:config.gunicorn", "bench.peers.limit"),
-        OURS,
-        "bare",
-        verifies=False,
-        usual=False,
-    ),
+    _django("d", "Django REST framework", (*THREADS, "bench.peers.drf.wsgi"), "drf"),
+    _django("d2", "django-bolt", ("django", "runbolt", *HOST, "--processes", "1"), "bolt"),
+    _bare("e", "gunicorn", THREADS),
+    _bare("e2", "our worker", (*GUNICORN, "-c", "python:config.gunicorn"), usual=False),
 )
 
 

@@ -39,10 +39,6 @@ class TasksAPI(NinjaAPI):
     def get_openapi_schema(self, **_: Any) -> OpenAPISchema:  # noqa: ANN401 (ninja's own keywords)
         return self._document()
 
-    def create_temporal_response(self, _request: HttpRequest) -> HttpResponse:
-        """One for all: every operation makes its own response, and none asks for this one."""
-        return _UNUSED
-
     @cache  # noqa: B019 (there is one API, and it lives as long as the process)
     def _document(self) -> OpenAPISchema:
         return openapi.complete(super().get_openapi_schema(path_prefix=""))

@@ -138,19 +138,18 @@ def bounded_asgi(application: ASGIApplication, limit: int) -> ASGIApplication:
     """The same under ASGI, where Django would read every body to its end before anything else."""
 
     async def bounded(scope: dict[str, Any], receive: Receive, send: Any) -> None:  # noqa: ANN401 (ASGI's)
-        if scope["type"] == "http":
-            headers = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
-            declared = dict(headers).get(b"content-length")
-            if declared is None:
-                data = await _receive(receive, limit)
-                if data is None:
-                    return
-                scope = {**scope, "headers": [*headers, (b"content-length", b"%d" % len(data))]}
-                receive = _replay(data)
-            elif int(declared) > limit:
-                receive = _replay(b"")
-            else:
-                receive = _until_whole(receive)
+        headers = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
+        declared = dict(headers).get(b"content-length")
+        if declared is None:
+            data = await _receive(receive, limit)
+            if data is None:
+                return
+            scope = {**scope, "headers": [*headers, (b"content-length", b"%d" % len(data))]}
+            receive = _replay(data)
+        elif int(declared) > limit:
+            receive = _replay(b"")
+        else:
+            receive = _until_whole(receive)
         await application(scope, receive, send)
 
     return bounded

@@ -54,11 +54,9 @@ def identified_asgi(application: ASGIApplication) -> ASGIApplication:
     """Have uvicorn know the id too, which logs what fails while a response streams: Django binds it in a task below."""
 
     async def identified(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI's)
-        if scope["type"] == "http":
-            request_id = begin(_header(scope, b"x-request-id"), _header(scope, b"traceparent"))
-            others = [(name, value) for name, value in scope["headers"] if name != b"x-request-id"]
-            scope = {**scope, "headers": [*others, (b"x-request-id", request_id.encode())]}
-        await application(scope, receive, send)
+        request_id = begin(_header(scope, b"x-request-id"), _header(scope, b"traceparent"))
+        others = [(name, value) for name, value in scope["headers"] if name != b"x-request-id"]
+        await application({**scope, "headers": [*others, (b"x-request-id", request_id.encode())]}, receive, send)
 
     return identified
 

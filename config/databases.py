@@ -12,7 +12,11 @@ OWNER_ROLE, API_ROLE = "tasks_owner", "tasks_api"
 
 _SHAPE = "must be a PostgreSQL URL: postgresql://user:password@host/database"
 KEYWORDS = {option.keyword.decode() for option in Conninfo.get_defaults()}
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_WORDS = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "channel_binding": ("disable", "prefer", "require"),
+}
+_NUMBERS = re.compile(r"connect_timeout|keepalives(_\w+)?|tcp_user_timeout")
 # Neon's name for the PgBouncer in front of the endpoint ep-…, and the place where it would stand.
 _POOLER = re.compile(r"^(\w+://(?:[^/]*@)?[^/@.:]+)-pooler(?=\.)")
 _ENDPOINT = re.compile(r"^(\w+://(?:[^/]*@)?[^/@.:]+)(?=\.[^/]*\bneon\.tech\b)", re.IGNORECASE)
@@ -31,8 +35,11 @@ def check_url(url: str) -> str:
         raise ValueError(_SHAPE)
     if strange := set(dj_database_url.parse(url).get("OPTIONS", {})) - KEYWORDS:
         raise ValueError(f'PostgreSQL knows no parameter "{min(strange)}"')
-    if known.get("sslmode", "require") not in _SSL_MODES:
-        raise ValueError(f"sslmode must be one of {', '.join(_SSL_MODES)}")
+    for name, value in known.items():
+        if value not in _WORDS.get(name, [value]):
+            raise ValueError(f"{name} must be one of {', '.join(_WORDS[name])}")
+        if _NUMBERS.fullmatch(name) and not str(value).isdecimal():
+            raise ValueError(f"{name} must be a whole number, as in {name}=5")
     if pooled(url) and re.search(r"(^|\s)-", str(known.get("options", ""))):
         raise ValueError("the pooler refuses settings in options=-c: they belong to the role (manage.py create_roles)")
     return url

@@ -1,7 +1,8 @@
-"""Write `.env` for local work, once: `python -m config.dotenv` copies `.env.example` and fills in random secrets."""
+"""Write `.env` for local work, once: `python -m config.dotenv .env` copies `.env.example`, with random secrets."""
 
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,4 +29,4 @@ def write(example: Path, target: Path, environ: Mapping[str, str]) -> bool:
 
 
 if __name__ == "__main__":
-    write(BASE_DIR / ".env.example", BASE_DIR / ".env", os.environ)
+    write(BASE_DIR / ".env.example", Path(sys.argv[1]), os.environ)

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import limits
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from authjwt.better_auth import split_http_url
+from authjwt.better_auth import derive
 from config import databases
 
 if TYPE_CHECKING:
@@ -32,11 +40,12 @@ def _comma_list(value: object) -> object:
 
 def _http_origin(value: str) -> str:
     try:
-        plain = not split_http_url(value).path and "*" not in value
+        sent = derive(value).origin == value and "*" not in value
     except ValueError:
-        plain = False
-    if not plain:
-        raise ValueError("each origin is scheme://host[:port], without a path or a trailing slash")
+        sent = False
+    if not sent:
+        shape = "scheme://host[:port], in lower case, without a default port, a path or a trailing slash"
+        raise ValueError(f"each origin is what browsers send: {shape}")
     return value
 
 
@@ -71,6 +80,12 @@ def _takes_options(storage: "RedisStorage") -> bool:
 def _host(value: str) -> str:
     if not re.fullmatch(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]", value):
         raise ValueError("each host is a bare name like api.example.com, without scheme, port or path")
+    return value
+
+
+def _apart_from_port(value: int, info: ValidationInfo) -> int:
+    if value == info.data.get("port"):
+        raise ValueError("must be another port than PORT, which clients reach")
     return value
 
 
@@ -161,7 +176,7 @@ class Environment(BaseSettings):
     web_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="worker processes; default: one per core"
     )
-    metrics_port: int | None = Field(
+    metrics_port: Annotated[int, AfterValidator(_apart_from_port)] | None = Field(
         default=None, ge=1, le=65535, description="port of `/metrics`, on all interfaces; off when unset"
     )
 

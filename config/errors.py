@@ -92,9 +92,14 @@ def error_response(
     headers: dict[str, str] | None = None,
     code: str | None = None,
 ) -> HttpResponse:
-    """An error in the one shape, never stored by a cache."""
+    """An error in the one shape."""
+    return never_stored(status, body(status, message, details, code), headers)
+
+
+def never_stored(status: int, content: dict[str, object], headers: dict[str, str] | None = None) -> HttpResponse:
+    """JSON that no cache keeps."""
     return HttpResponse(
-        orjson.dumps(body(status, message, details, code)),
+        orjson.dumps(content),
         status=status,
         content_type="application/json",
         headers={"Cache-Control": "no-store"} | (headers or {}),
@@ -229,23 +234,13 @@ def install(api: NinjaAPI) -> None:
         api.add_exception_handler(kind, _answer)
 
 
-def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400."""
-    return to_response(exception)
-
-
-def permission_denied(_request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler403."""
-    return to_response(exception)
-
-
 def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW (the admin's forms)."""
     return error_response(403, "CSRF verification failed", [reason] if reason else [])
 
 
-def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's handler404, and the view of every path that is no other view's."""
+def refused(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's handler400, handler403 and handler404, and the view of every path that is no other view's."""
     return to_response(exception or Http404())
 
 

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -40,7 +41,8 @@ StartResponse = Callable[[str, Headers], object]
 _retiring = threading.Event()  # this worker is about to end
 
 
-def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+# No test sees them run, though many ask for what they do: granian's threads are Rust's, which nothing in Python traces.
+def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:  # pragma: no cover
     """Answer in one piece, which granian sends while the thread goes on: no reader, however slow, holds it up.
 
     Of an answer in parts it would have the thread wait for the reader, and end one that fails as if it were whole.
@@ -52,7 +54,9 @@ def application(environ: dict[str, Any], start_response: StartResponse) -> Itera
         response.close()
 
 
-def _last(start_response: StartResponse, status: str, headers: Headers, _exc_info: object = None) -> None:
+def _last(
+    start_response: StartResponse, status: str, headers: Headers, _exc_info: object = None
+) -> None:  # pragma: no cover
     start_response(status, [*headers, ("Connection", "close")])
 
 
@@ -113,9 +117,8 @@ def _retire(*_: object) -> None:
 
 def _retire_with_parent() -> None:
     """A worker whose parent was killed would serve on, and keep the port."""
-    if parent := multiprocessing.parent_process():
-        parent.join()
-        _retire()
+    multiprocessing.parent_process().join()  # type: ignore[union-attr]  # there is one
+    _retire()
 
 
 def _listen(fd: int | None) -> socket.socket:
@@ -133,9 +136,7 @@ def serve(fd: int | None = None) -> None:
     """Serve on PORT, or on a socket that was inherited, until told to end."""
     multiprocessing.set_start_method("fork")
     listener = _listen(fd)
-    if hasattr(
-        socket, "TCP_USER_TIMEOUT"
-    ):  # on Linux; connections inherit it, and end when nothing is taken for so long
+    if sys.platform == "linux":  # pragma: no branch (connections inherit it, and end when nothing is taken for so long)
         stalled = bounds.STALLED_TIMEOUTS * _environment.client_timeout
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stalled * 1000))
     level = "INFO" if _environment.log_level == "DEBUG" else _environment.log_level

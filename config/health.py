@@ -7,7 +7,6 @@ import time
 from functools import cached_property
 from typing import Annotated, Literal
 
-import orjson
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponse
@@ -141,34 +140,22 @@ class DatabaseProbe:
 probe = DatabaseProbe()
 
 
-def _answer(status: int, content: dict[str, object], headers: dict[str, str] | None = None) -> HttpResponse:
-    return HttpResponse(
-        orjson.dumps(content),
-        status=status,
-        content_type="application/json",
-        headers={"Cache-Control": "no-store"} | (headers or {}),
-    )
-
-
 @router.get(
     "/health", operation_id="getHealth", summary="Check the database", auth=None, response={200: Health, 503: Unhealthy}
 )
 def get_health(request: HttpRequest) -> HttpResponse:
     """Whether the service reaches its database. Answers within 100 ms, also when the database hangs."""
     if probe.connected():
-        return _answer(200, {"status": "healthy", "database": "connected", "version": __version__})
+        return errors.never_stored(200, {"status": "healthy", "database": "connected", "version": __version__})
     state = {"status": "unhealthy", "database": "disconnected", "version": __version__}
-    return _answer(
-        503,
-        state | errors.body(503, "The database cannot be reached"),
-        {"Retry-After": str(errors.RETRY_AFTER_SECONDS)},
-    )
+    error = errors.body(503, "The database cannot be reached")
+    return errors.never_stored(503, state | error, {"Retry-After": str(errors.RETRY_AFTER_SECONDS)})
 
 
 @router.get("/livez", operation_id="getLiveness", summary="Check the process", auth=None, response=Alive)
 def get_liveness(request: HttpRequest) -> HttpResponse:
     """Whether the process answers. Never touches the database, so that probes do not keep it awake."""
-    return _answer(200, {"status": "alive"})
+    return errors.never_stored(200, {"status": "alive"})
 
 
 @router.get(
@@ -181,5 +168,5 @@ def get_liveness(request: HttpRequest) -> HttpResponse:
 def get_readiness(request: HttpRequest) -> HttpResponse:
     """Whether the service can serve tasks. Asks the database at most once in 5 seconds."""
     if probe.connected(max_age=READY_SECONDS):
-        return _answer(200, {"status": "ready"})
+        return errors.never_stored(200, {"status": "ready"})
     return errors.unavailable("The database cannot be reached; try again")

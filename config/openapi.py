@@ -30,62 +30,53 @@ EXTRA = {
     ],
 }
 
+TAG = '"9b2cf3e1a0d84c57"'
+
+
+def _string(description: str, example: str, **schema: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON Schema's)
+    """A header, in an answer or in a request."""
+    return {"description": description, "schema": {"type": "string"} | schema, "example": example}
+
+
 HEADERS: dict[str, dict[str, Any]] = {
-    "X-Request-ID": {
-        "description": "The caller's, if it sent a usable one, else a new UUID; it is on every line of our log",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
-        "example": "0b9a3f0e-7f1c-4f0c-9d3c-6a1f0d3f2a11",
-    },
-    "Cache-Control": {
-        "description": "`private, no-cache` on tasks, `no-store` on errors and files",
-        "schema": {"type": "string"},
-        "example": "no-store",
-    },
-    "Location": {
-        "description": "The path of the new task",
-        "schema": {"type": "string", "format": "uri-reference"},
-        "example": "/tasks/01938f3a-1234-7000-8000-000000000001",
-    },
-    "Idempotency-Replayed": {
-        "description": "`true` on the answer of an earlier request with the same `Idempotency-Key`; else absent",
-        "schema": {"type": "string", "enum": ["true"]},
-        "example": "true",
-    },
-    "ETag": {
-        "description": "The entity tag, another one after each change: a task's is strong, a list's weak",
-        "schema": {"type": "string", "pattern": '^(W/)?"[0-9a-f]{16}"$'},
-        "example": '"9b2cf3e1a0d84c57"',
-    },
-    "Link": {
-        "description": 'The next page (`rel="next"`, RFC 8288), with all parameters; absent on the last one',
-        "schema": {"type": "string"},
-        "example": '</tasks?limit=50&cursor=WyIyMDI2LTExLTIwVDExOjMxOjMwLjUzNzEyM1oi>; rel="next"',
-    },
-    "Content-Disposition": {
-        "description": "A name for the file",
-        "schema": {"type": "string"},
-        "example": 'attachment; filename="tasks-2026-11-20.json"',
-    },
-    "WWW-Authenticate": {
-        "description": "The challenge of RFC 6750",
-        "schema": {"type": "string"},
-        "example": 'Bearer realm="tasks", error="invalid_token", error_description="The token has expired"',
-    },
+    "X-Request-ID": _string(
+        "The caller's, if it sent a usable one, else a new UUID; it is on every line of our log",
+        "0b9a3f0e-7f1c-4f0c-9d3c-6a1f0d3f2a11",
+        pattern="^[A-Za-z0-9._:-]{1,128}$",
+    ),
+    "Cache-Control": _string("`private, no-cache` on tasks, `no-store` on errors and files", "no-store"),
+    "Location": _string(
+        "The path of the new task", "/tasks/01938f3a-1234-7000-8000-000000000001", format="uri-reference"
+    ),
+    "Idempotency-Replayed": _string(
+        "`true` on the answer of an earlier request with the same `Idempotency-Key`; else absent", "true", enum=["true"]
+    ),
+    "ETag": _string(
+        "The entity tag, another one after each change: a task's is strong, a list's weak",
+        TAG,
+        pattern='^(W/)?"[0-9a-f]{16}"$',
+    ),
+    "Link": _string(
+        'The next page (`rel="next"`, RFC 8288), with all parameters; absent on the last one',
+        '</tasks?limit=50&cursor=WyIyMDI2LTExLTIwVDExOjMxOjMwLjUzNzEyM1oi>; rel="next"',
+    ),
+    "Content-Disposition": _string("A name for the file", 'attachment; filename="tasks-2026-11-20.json"'),
+    "WWW-Authenticate": _string(
+        "The challenge of RFC 6750",
+        'Bearer realm="tasks", error="invalid_token", error_description="The token has expired"',
+    ),
     "Retry-After": {
         "description": "Seconds after which it is worth trying again",
         "schema": {"type": "integer", "minimum": 0},
         "example": 1,
     },
-    "RateLimit-Policy": {
-        "description": "The quota: `q` requests in `w` seconds (IETF draft); absent when no limit is set",
-        "schema": {"type": "string"},
-        "example": '"user";q=600;w=60',
-    },
-    "RateLimit": {
-        "description": "What is left: `r` requests for the next `t` seconds (IETF draft); absent when no limit is set",
-        "schema": {"type": "string"},
-        "example": '"user";r=599;t=60',
-    },
+    "RateLimit-Policy": _string(
+        "The quota: `q` requests in `w` seconds (IETF draft); absent when no limit is set", '"user";q=600;w=60'
+    ),
+    "RateLimit": _string(
+        "What is left: `r` requests for the next `t` seconds (IETF draft); absent when no limit is set",
+        '"user";r=599;t=60',
+    ),
 }
 
 PARAMETERS = {  # ninja drops those of the types
@@ -175,7 +166,9 @@ def complete(document: OpenAPISchema) -> OpenAPISchema:
     for name in IN_QUERIES:
         del components["schemas"][name]
     components["schemas"]["Error"] = errors.Error.model_json_schema()
-    components["parameters"] = {name: _condition(name) for name in CONDITIONS}
+    components["parameters"] = {
+        name: {"in": "header", "name": name} | _string(description, TAG) for name, description in CONDITIONS.items()
+    }
     components["responses"] = {RESPONSES[status][0]: _error(status) for status in RESPONSES}
     components["responses"]["NotModified"] = NOT_MODIFIED
     for path, operations in document["paths"].items():
@@ -236,16 +229,6 @@ def _describe(parameter: dict[str, Any]) -> None:
 def _carries_a_task(response: dict[str, Any]) -> bool:
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     return bool(schema.get("$ref") == "#/components/schemas/Task")
-
-
-def _condition(name: str) -> dict[str, Any]:
-    return {
-        "in": "header",
-        "name": name,
-        "description": CONDITIONS[name],
-        "schema": {"type": "string"},
-        "example": '"9b2cf3e1a0d84c57"',
-    }
 
 
 def _error(status: int) -> dict[str, Any]:

@@ -20,10 +20,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", api.urls),
     # Last: with DEBUG, Django would answer an unknown path with a page of its own.
-    re_path("", csrf_exempt(errors.not_found), name=metrics.UNMATCHED),
+    re_path("", csrf_exempt(errors.refused), name=metrics.UNMATCHED),
 ]
 
-handler400 = errors.bad_request
-handler403 = errors.permission_denied
-handler404 = errors.not_found
+handler400 = handler403 = handler404 = errors.refused
 handler500 = errors.server_error

@@ -16,7 +16,6 @@ import httptools
 from django.conf import settings
 from uvicorn._types import ASGI3Application
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 
@@ -26,8 +25,7 @@ _shutdown = Server.shutdown
 
 
 def install() -> None:
-    """Put our protocol and our end in place of uvicorn's. Its slower protocol, h11, gets the shape of errors only."""
-    H11Protocol.send_400_response = _send_400_response  # type: ignore[method-assign]
+    """Put our protocol and our end in place of uvicorn's."""
     HttpToolsProtocol.__new__ = _new  # type: ignore[method-assign,assignment]
     Server.shutdown = _shut_down  # type: ignore[method-assign]
     logging.getLogger("uvicorn.error").addFilter(_says_more_than_our_line)
@@ -37,11 +35,6 @@ def install() -> None:
 def _says_more_than_our_line(record: logging.LogRecord) -> bool:
     """What uvicorn's parser refuses has its line from `unparsed.refusal`, with the request's id."""
     return record.msg != "Invalid HTTP request received."
-
-
-def _send_400_response(self: H11Protocol, msg: str) -> None:  # noqa: ARG001 (uvicorn's)
-    self.transport.write(unparsed.refusal(400))
-    self.transport.close()
 
 
 async def _keep_peer(self: ProxyHeadersMiddleware, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 (ASGI's)

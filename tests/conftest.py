@@ -52,7 +52,8 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:  # noqa: ARG001 (p
 
 
 def _live(server: str) -> Iterator[Live]:
-    with live.serve(server) as base_url:
+    # Several processes are gunicorn's and granian's business, which fork them; uvicorn's each start anew.
+    with live.serve(server, {"WEB_CONCURRENCY": "1" if server == "uvicorn" else "2"}) as base_url:
         client = Live(server, base_url)
         yield client
         client.close()

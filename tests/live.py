@@ -21,12 +21,31 @@ from tests.parts.process import children
 START_SECONDS = 20
 STOP_SECONDS = 30
 ROOT = Path(__file__).resolve().parent.parent
+MEASURED = (
+    "COVERAGE_PROCESS_CONFIG" in os.environ
+)  # by `make coverage`, which hears nothing of a process that is killed
 
 COMMANDS = {
     "gunicorn": ["gunicorn", "-c", "python:config.gunicorn", "-b", "fd://{fd}", "config.wsgi"],
     "uvicorn": ["uvicorn", "--fd", "{fd}", "config.asgi:application"],
     "granian": ["config.granian", "--fd", "{fd}"],
 }
+
+
+def python(
+    *arguments: str, env: Mapping[str, str] = MappingProxyType({}), typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run Python to its end, as in `python manage.py …`, without a terminal."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **env},
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
 
 
 def database_urls() -> dict[str, str]:
@@ -60,7 +79,8 @@ def serve(
         try:
             yield started.base_url
         finally:
-            _kill(started.process.pid)
+            if not MEASURED:
+                _kill(started.process.pid)
 
 
 @contextmanager
@@ -87,7 +107,7 @@ def start(
             stderr=log,
         )
     try:
-        _wait_until_alive(server, base_url, process)
+        wait_until_alive(server, base_url, process)
         yield Server(base_url, process)
     finally:
         process.terminate()
@@ -102,7 +122,8 @@ def _kill(server: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _wait_until_alive(server: str, base_url: str, process: subprocess.Popen[bytes]) -> None:
+def wait_until_alive(server: str, base_url: str, process: subprocess.Popen[bytes]) -> None:
+    """Return once it answers. Raises RuntimeError if it does not."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:

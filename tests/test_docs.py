@@ -3,8 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 import textwrap
 import tomllib
 import uuid
@@ -126,14 +124,8 @@ class Documented:
     def manage(self, *command: str) -> None:
         urls = {"DATABASE_URL": self.api_url, "DATABASE_URL_UNPOOLED": self.owner_url}
         path = os.pathsep.join([str(self.folder), str(ROOT)])
-        done = subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=os.environ | urls | {"DJANGO_SETTINGS_MODULE": "documented.settings", "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        settings = {"DJANGO_SETTINGS_MODULE": "documented.settings", "PYTHONPATH": path}
+        done = live.python("manage.py", *command, env=urls | settings)
         assert done.returncode == 0, done.stderr
 
 

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from config import embedded
+from config.embedded import locks, server
 from tests.live import ROOT
 
 # What a client does: print the URL, then live until its input ends.
@@ -65,9 +66,9 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 class Client:
     """Another process that uses the server."""
 
-    def __init__(self, home: Path, code: str = CLIENT + LIVE, *options: str) -> None:
+    def __init__(self, home: Path, code: str = CLIENT + LIVE) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *options, "-c", code, str(home)],
+            [sys.executable, "-c", code, str(home)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -85,8 +86,8 @@ class Client:
 
 
 @contextmanager
-def client(home: Path, code: str = CLIENT + LIVE, *options: str) -> Iterator[Client]:
-    other = Client(home, code, *options)
+def client(home: Path, code: str = CLIENT + LIVE) -> Iterator[Client]:
+    other = Client(home, code)
     with other.process:
         yield other
         other.process.kill()
@@ -134,7 +135,6 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 def test_restart_keeps_the_rows(home: Path) -> None:
-    """What was committed is there when the server has stopped and started again."""
     write_row(embedded.url(home))
     embedded.release(home)
 
@@ -143,7 +143,6 @@ def test_restart_keeps_the_rows(home: Path) -> None:
 
 
 def test_release_returns_when_the_server_has_stopped(home: Path) -> None:
-    """The last release leaves no server behind, not even one that is ending."""
     url = embedded.url(home)
 
     embedded.release(home)
@@ -153,14 +152,12 @@ def test_release_returns_when_the_server_has_stopped(home: Path) -> None:
 
 
 def test_release_without_a_server_does_nothing(new_home: Path) -> None:
-    """Letting go of what was never held is not an error."""
     embedded.release(new_home)
 
     assert not new_home.exists()
 
 
 def test_killed_server_comes_back_with_its_rows(home: Path) -> None:
-    """The next url() of a process notices that the server was killed, and every committed row is there."""
     write_row(embedded.url(home))
     os.kill(postmaster(home), signal.SIGKILL)
 
@@ -185,7 +182,6 @@ def test_killed_server_comes_back_while_its_backends_still_work(home: Path) -> N
 
 
 def test_racing_processes_share_one_server(new_home: Path) -> None:
-    """Four processes that start at once, on a folder that is not there yet, get one server."""
     racers = [Client(new_home) for _ in range(4)]
 
     urls = {racer.line() for racer in racers}
@@ -197,7 +193,6 @@ def test_racing_processes_share_one_server(new_home: Path) -> None:
 
 
 def test_racing_threads_share_one_server(new_home: Path) -> None:
-    """Threads of one process that ask at once get one server."""
     with ThreadPoolExecutor(8) as pool:
         urls = set(pool.map(embedded.url, [new_home] * 8))
 
@@ -206,7 +201,6 @@ def test_racing_threads_share_one_server(new_home: Path) -> None:
 
 
 def test_server_ends_with_its_last_user(home: Path) -> None:
-    """A user that ends leaves the server to the others; the last one takes it along."""
     with client(home) as first, client(home) as last:
         url = first.line()
         assert last.line() == url
@@ -220,7 +214,6 @@ def test_server_ends_with_its_last_user(home: Path) -> None:
 
 
 def test_release_leaves_the_server_to_others(home: Path) -> None:
-    """A process that lets go does not stop what another one uses."""
     url = embedded.url(home)
     with client(home) as other:
         assert other.line() == url
@@ -232,7 +225,6 @@ def test_release_leaves_the_server_to_others(home: Path) -> None:
 
 
 def test_server_ends_when_its_user_was_killed(home: Path) -> None:
-    """A user that could not say goodbye is noticed all the same."""
     with client(home) as user:
         url = user.line()
         user.process.kill()
@@ -270,7 +262,6 @@ def test_terminal_interrupts_only_the_client(home: Path) -> None:
 
 
 def test_interrupted_creation_is_begun_again(new_home: Path) -> None:
-    """A process killed while it creates the data folder leaves nothing that looks finished."""
     with client(new_home) as user:
         assert eventually(lambda: any(new_home.glob("data.*/base")))
         user.process.kill()
@@ -315,7 +306,6 @@ def test_server_started_by_hand_is_not_joined_by_a_second_one(home: Path) -> Non
 
 
 def test_failed_start_shows_the_end_of_the_log(home: Path) -> None:
-    """Whoever meets a failed start reads the reason in the exception."""
     embedded.url(home)
     embedded.release(home)
     with (home / "data" / "postgresql.conf").open("a") as file:
@@ -325,11 +315,82 @@ def test_failed_start_shows_the_end_of_the_log(home: Path) -> None:
         embedded.url(home)
 
 
-def test_missing_wheel_names_the_way_out(new_home: Path) -> None:
-    """Where there is no wheel, the message says what to set."""
-    code = CLIENT.replace("print(", "try:\n    print(") + "except embedded.EmbeddedPostgresError as e: print(e)\n"
-    with client(new_home, code, "-S") as user:
-        assert "set DATABASE_URL" in user.line()
+def test_failed_creation_shows_the_end_of_the_log(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOCALE", ("--no-such-option",))
+    with pytest.raises(embedded.EmbeddedPostgresError, match=r"initdb .* failed; set DATABASE_URL[^$]*no-such-option"):
+        embedded.url(new_home)
+
+
+def test_start_that_takes_too_long_is_given_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "START_SECONDS", 0.0)
+    with pytest.raises(embedded.EmbeddedPostgresError, match="PostgreSQL does not start"):
+        embedded.url(home)
+
+
+def test_start_of_another_process_is_not_waited_for_for_ever(shared_home: Path) -> None:
+    with (
+        locks.starting_or_stopping(shared_home, 0),
+        pytest.raises(embedded.EmbeddedPostgresError, match="another process has been starting or stopping"),
+        locks.starting_or_stopping(shared_home, 0),
+    ):
+        pass
+
+
+def test_stop_that_takes_too_long_is_given_up(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "STOP_SECONDS", 0.0)
+    server.stop(shared_home)
+    assert answers(embedded.url(shared_home))
+
+
+def test_long_log_is_begun_anew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "LOG_BYTES", 100)
+    (home / "log").write_text("from before" * 10)
+    embedded.url(home)
+    assert "from before" not in (home / "log").read_text()
+
+
+def test_missing_wheel_names_the_way_out(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "find_spec", lambda _: None)
+    with pytest.raises(embedded.EmbeddedPostgresError, match="set DATABASE_URL"):
+        embedded.url(new_home)
+
+
+def test_folder_of_another_user_is_named(new_home: Path) -> None:
+    new_home.mkdir()
+    new_home.chmod(0)
+    with as_nobody(), pytest.raises(embedded.EmbeddedPostgresError, match=f"{new_home} belongs to another user"):
+        embedded.url(new_home)
+    new_home.chmod(0o700)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's rights, which make every folder one's own."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(server.NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_ordinary_user_runs_the_programs_as_they_are(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert server.as_ordinary_user(new_home) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may give files away")
+def test_root_without_namespaces_gives_the_files_away(new_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_home.mkdir()
+    (new_home / "log").touch()
+    monkeypatch.setenv("PATH", "")
+    nobody = server.NOBODY
+    ids = [f"--reuid={nobody}", f"--regid={nobody}"]
+    assert server.as_ordinary_user(new_home) == ["setpriv", *ids, "--clear-groups", "--"]
+    assert (new_home / "log").stat().st_uid == nobody
+    assert server.as_ordinary_user(new_home) == ["setpriv", *ids, "--clear-groups", "--"], "they are no longer root's"
 
 
 def test_fork_holds_the_server(home: Path) -> None:
@@ -345,7 +406,6 @@ def test_fork_holds_the_server(home: Path) -> None:
 
 
 def test_fork_that_lets_go_does_not_let_go_for_its_parent(home: Path) -> None:
-    """Each process speaks for itself, though the lock is shared."""
     code = "if not os.fork(): embedded.release(home); os._exit(0)\nos.wait(); print('forked', flush=True)\n"
     with client(home, CLIENT + code + LIVE) as user:
         url = user.line()
@@ -391,7 +451,6 @@ def test_exec_holds_the_server(home: Path) -> None:
 
 
 def test_exec_can_let_go(home: Path) -> None:
-    """What a process held before an exec is let go by the program that it became."""
     then = CLIENT + LIVE + "embedded.release(home)\nprint('released', flush=True)\n" + LIVE
     code = f"os.execv(sys.executable, [sys.executable, '-c', {then!r}, sys.argv[1]])"
     with client(home, CLIENT + code) as user:
@@ -405,20 +464,17 @@ def test_exec_can_let_go(home: Path) -> None:
 
 
 def test_folder_is_private(shared_home: Path) -> None:
-    """Nobody else on the machine reads the rows or the password."""
     assert stat.S_IMODE(shared_home.stat().st_mode) == 0o700
     assert stat.S_IMODE((shared_home / "data" / "password").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("user", ["tasks_owner", "postgres"], ids=["owner", "superuser"])
 def test_wrong_password_is_refused(shared_home: Path, user: str) -> None:
-    """Who can reach the port still has to know the password, and no password opens the superuser's account."""
     with pytest.raises(psycopg.OperationalError, match=r"password authentication failed|rejects connection"):
         psycopg.connect(embedded.url(shared_home), user=user, password="wrong").close()
 
 
 def test_role_is_not_a_superuser(shared_home: Path) -> None:
-    """The owner creates databases and roles, and row-level security holds for it."""
     rights = "rolcreatedb AND rolcreaterole AND NOT rolsuper AND NOT rolbypassrls"
     assert query(embedded.url(shared_home), f"SELECT {rights} FROM pg_roles WHERE rolname = current_user") is True
 
@@ -435,5 +491,4 @@ def test_role_is_not_a_superuser(shared_home: Path) -> None:
     ],
 )
 def test_server_is_set_up(shared_home: Path, expression: str, value: str) -> None:
-    """The server behaves like the one in production where it matters."""
     assert query(embedded.url(shared_home), f"SELECT {expression}") == value

@@ -18,10 +18,12 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from pytest_django import Settings
 
 from config.management.commands import serve
 from tasks.models import Task
 from tests import live
+from tests.authjwt.configuration import settings_for
 from tests.client import Live, User
 from tests.shapes import assert_error
 from tests.tokens import token
@@ -115,6 +117,29 @@ def test_serve_prints_a_curl_that_works_and_ends_when_told(how: signal.Signals) 
         assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize(
+    "command", [("gunicorn", "-c", "python:config.gunicorn", "config.wsgi"), ("config.granian",)], ids=lambda c: c[0]
+)
+def test_server_is_on_its_port_and_ends_where_there_is_no_database_url(command: tuple[str, ...]) -> None:
+    """It lets go of the embedded PostgreSQL, which waits for whoever uses it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    env = {"PORT": str(port), "DATABASE_URL": "", "DATABASE_URL_UNPOOLED": "", "WEB_CONCURRENCY": "1"}
+    with subprocess.Popen([sys.executable, "-m", *command], cwd=live.ROOT, env=os.environ | env) as process:
+        try:
+            live.wait_until_alive(command[0], f"http://127.0.0.1:{port}", process)
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_granian_names_the_port_that_is_taken() -> None:
+    with socket.create_server(("", 0)) as taken:
+        done = live.python("-m", "config.granian", env={"PORT": str(taken.getsockname()[1])})
+    assert done.returncode == 1
+    assert done.stderr.startswith("PORT: cannot listen on port ")
+
+
 def test_serve_does_not_add_demo_tasks_again() -> None:
     demo = Task.objects.using("operator").owned_by(serve.DEMO_USER)
     serve._add_demo_tasks()
@@ -123,17 +148,15 @@ def test_serve_does_not_add_demo_tasks_again() -> None:
     assert demo.count() == before >= len(serve.DEMO_TASKS)
 
 
+def test_serve_shows_where_better_auths_token_goes(settings: Settings) -> None:
+    settings.AUTHJWT = settings_for("jwks", "http://127.0.0.1:1/jwks")
+    assert serve._demo_token() == "$TOKEN"
+
+
 def test_serve_names_the_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = subprocess.run(
-            [sys.executable, "manage.py", "serve"],
-            cwd=live.ROOT,
-            env={**os.environ, **live.database_urls(), "PORT": port},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = live.python("manage.py", "serve", env={**live.database_urls(), "PORT": port})
     assert done.returncode == 1
     assert port in done.stderr
     assert "PORT" in done.stderr

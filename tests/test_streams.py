@@ -17,7 +17,6 @@ from tests import live
 from tests.parts.process import children
 from tests.tokens import token
 
-SERVERS = pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
 TASKS = 20_000  # 6 MB of JSON
 READERS = 17  # one more than there are threads
 MIB = 2**20
@@ -36,6 +35,12 @@ def alice(django_db_setup: None) -> Iterator[str]:  # noqa: ARG001 (the database
         operator.execute(INSERT, [sub, TASKS])
         yield sub
         operator.execute("DELETE FROM tasks_task WHERE user_id = %s", [sub])
+
+
+@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
+def server(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[live.Server]:  # noqa: ARG001 (the database)
+    with live.start(request.param, {"WEB_CONCURRENCY": "1"}) as server:
+        yield server
 
 
 def _numbers(file: bytes) -> list[int]:
@@ -63,16 +68,13 @@ def _memory(server: int) -> int:
     return max(pages) * 4096
 
 
-@SERVERS
-def test_export_has_every_task_once(name: str, alice: str) -> None:
-    with live.serve(name, {"WEB_CONCURRENCY": "1"}) as base_url:
-        assert _numbers(_get(base_url, "/me/export", alice).content) == list(range(1, TASKS + 1))
+def test_export_has_every_task_once(server: live.Server, alice: str) -> None:
+    assert _numbers(_get(server.base_url, "/me/export", alice).content) == list(range(1, TASKS + 1))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the memory in /proc")
-@SERVERS
-def test_readers_who_do_not_read_hold_neither_threads_nor_memory(name: str, alice: str) -> None:
-    with live.start(name, {"WEB_CONCURRENCY": "1"}) as server, contextlib.ExitStack() as stack:
+def test_readers_who_do_not_read_hold_neither_threads_nor_memory(server: live.Server, alice: str) -> None:
+    with contextlib.ExitStack() as stack:
         _get(server.base_url, "/me/export", alice)
         before = _memory(server.process.pid)
         for _ in range(READERS):
@@ -82,18 +84,17 @@ def test_readers_who_do_not_read_hold_neither_threads_nor_memory(name: str, alic
         assert _memory(server.process.pid) - before < READERS * 1.5 * MIB
 
 
-@SERVERS
-def test_reader_who_pauses_gets_all_of_it(name: str, alice: str) -> None:
-    with live.serve(name, {"WEB_CONCURRENCY": "1"}) as base_url, contextlib.closing(_reader(base_url, alice)) as reader:
+def test_reader_who_pauses_gets_all_of_it(server: live.Server, alice: str) -> None:
+    with contextlib.closing(_reader(server.base_url, alice)) as reader:
         received = b""
         while not received.endswith(b"\r\n0\r\n\r\n"):
             if received.count(b"Task ") % 1000 < 10:
-                _get(base_url, "/livez")
+                _get(server.base_url, "/livez")
             received += reader.recv(65_536)
     assert len(set(_numbers(re.sub(rb"\r\n[0-9a-f]+\r\n", b"", received)))) == TASKS
 
 
-@SERVERS
+@pytest.mark.parametrize("name", ["gunicorn", "uvicorn"])
 def test_reader_who_has_stopped_reading_is_let_go(name: str, alice: str) -> None:
     env = {"WEB_CONCURRENCY": "1", "CLIENT_TIMEOUT": "0.5"}
     with live.serve(name, env) as base_url, contextlib.closing(_reader(base_url, alice)) as reader:

@@ -50,7 +50,8 @@ def call(operation: Callable[[], Result], *, repeatable: bool) -> Result:
     One that is not `repeatable` (done twice, it would answer something else) only if it is certain that nothing was
     done. During an outage, which others have waited for already, a failure is passed on at once.
     """
-    for pause in chain(PAUSES, repeat(PAUSES[-1])):
+    pauses = chain(PAUSES, repeat(PAUSES[-1]))
+    while True:
         metrics.DATABASE_IN_USE.inc()
         try:
             result = operation()
@@ -61,13 +62,12 @@ def call(operation: Callable[[], Result], *, repeatable: bool) -> Result:
             failure = _renamed(exc)
             if not (passing(failure) and (repeatable or undone(failure))) or _outage.is_set():
                 raise failure from exc.__cause__
-            _pause(pause * uniform(0.5, 1.5), failure)  # noqa: S311 (jitter)
+            _pause(next(pauses) * uniform(0.5, 1.5), failure)  # noqa: S311 (jitter)
         else:
             _outage.clear()
             return result
         finally:
             metrics.DATABASE_IN_USE.dec()
-    raise AssertionError  # PAUSES never end
 
 
 def passing(exc: DatabaseFailure) -> bool:

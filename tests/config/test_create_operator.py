@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.test import override_settings
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
@@ -77,6 +78,19 @@ def test_weak_password_is_refused(password: str, options: list[str]) -> None:
     assert not User.objects.filter(username="opal").exists() or User.objects.get(username="opal").check_password(
         PASSWORD
     )
+
+
+def test_account_made_by_another_deployment_meanwhile_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(User, "full_clean", lambda _: User.objects.create_superuser("opal", password=OTHER))
+    assert _create() == "Operator opal: was there already.\n"
+    assert User.objects.get(username="opal").check_password(OTHER)
+
+
+def test_database_that_cannot_be_asked_is_named() -> None:
+    with connections["operator"].cursor() as cursor:
+        cursor.execute("ALTER TABLE auth_user RENAME TO elsewhere")
+    with pytest.raises(CommandError, match='The database: relation "auth_user" does not exist'):
+        _create()
 
 
 def test_name_that_cannot_be_is_refused() -> None:

@@ -63,6 +63,10 @@ def test_way_through_the_pooler(url: str, pooled: str) -> None:
         ("postgresql://app:secret@db:port/tasks", "must be a PostgreSQL URL"),
         ("db.example.com", "must be a PostgreSQL URL"),
         ("postgresql://app:secret@db/tasks?sslmode=bogus", "sslmode must be one of disable, allow, prefer, require"),
+        ("postgresql://app:secret@db/tasks?channel_binding=true", "channel_binding must be one of disable, prefer"),
+        ("postgresql://app:secret@db/tasks?connect_timeout=abc", "connect_timeout must be a whole number"),
+        ("postgresql://app:secret@db/tasks?keepalives_idle=1m", "keepalives_idle must be a whole number"),
+        ("postgresql://app:secret@db/tasks?ssl=true", 'knows no parameter "ssl"'),  # libpq does, in URLs alone
         ("postgresql://app:secret@db/tasks?pgbouncer=true", 'knows no parameter "pgbouncer"'),
         (f"{POOLED}&options=-c%20statement_timeout%3D5s", "create_roles"),
     ],

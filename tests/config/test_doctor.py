@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -15,19 +12,23 @@ from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
 
+import dj_database_url
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import override_settings
 
 from config import doctor
 from config.doctor import CHECKS, Finding, State, database, examine, surroundings
+from config.doctor.findings import Check
 from config.environment import Environment
 from tests import live
 from tests.authjwt.configuration import settings_for
 from tests.authjwt.forge import issuer_jwks
 from tests.authjwt.jwks_server import JWKSServer, behaving, respond
+from tests.parts import PostgreSQL, Redis
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
 
@@ -136,6 +137,30 @@ def test_pooler_and_plain_text_are_found_out(connect: Connect) -> None:
     assert (states["operator database: direct"], states["operator database: TLS"]) == (WARN, FAIL)
 
 
+def test_old_and_distant_databases_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "FAR_MS", 0)
+    assert _one("api database", database.api_database).state is WARN
+    monkeypatch.setattr(database, "OLDEST_VERSION", 1000)
+    assert _one("api database", database.api_database).state is FAIL
+
+
+def test_replica_is_found_out(connect: Connect) -> None:
+    with PostgreSQL() as replica:
+        (replica.home / "data" / "standby.signal").touch()
+        replica.restart()
+        for alias in ("default", "operator"):
+            connect(alias, EMBEDDED_ROLE=None, **dj_database_url.parse(replica.url))
+        finding = _one("same database", database.same_database)
+    assert (finding.state, finding.message) == (FAIL, "it is a read-only replica")
+
+
+def test_role_that_is_not_bound_is_found_out(connect: Connect) -> None:
+    at = connections.settings["operator"]
+    connect("default", USER=at["USER"], PASSWORD=at["PASSWORD"], EMBEDDED_ROLE=None)
+    finding = _one("row-level security", database.row_security)
+    assert (finding.state, finding.message.partition(": ")[2]) == (WARN, "it owns tasks_task")
+
+
 @pytest.mark.parametrize(("ahead", "state"), [(0, OK), (5, WARN), (-5, WARN), (60, FAIL), (-60, FAIL)])
 def test_clock_of_this_machine_is_compared(monkeypatch: pytest.MonkeyPatch, ahead: float, state: State) -> None:
     clock = SimpleNamespace(time=lambda: time.time() + ahead, perf_counter=time.perf_counter)
@@ -184,7 +209,45 @@ def test_auth_server_without_a_clock_is_fine(issuer: JWKSServer, date: str) -> N
         assert _states(surroundings.signing_keys) == {"signing keys": OK}
 
 
+@pytest.mark.parametrize(
+    ("conf", "check", "state"),
+    [
+        ({}, surroundings.tokens, FAIL),
+        (settings_for("secret", ""), surroundings.tokens, OK),
+        (settings_for("secret", ""), surroundings.signing_keys, SKIP),
+    ],
+    ids=["no source", "a secret", "no JWKS"],
+)
+def test_source_of_keys_is_looked_at(conf: dict[str, Any], check: Check, state: State) -> None:
+    with override_settings(AUTHJWT=conf):
+        assert set(_states(check).values()) == {state}
+
+
 # The rest
+
+
+def test_redis_that_answers_is_fine() -> None:
+    with Redis() as server, override_settings(RATE_LIMIT="600/minute", REDIS_URL=server.url):
+        assert _states(surroundings.redis) == {"redis": OK}
+
+
+def test_workers_without_redis_are_worth_a_warning() -> None:
+    several = settings.ENVIRONMENT.model_copy(update={"web_concurrency": 2})
+    with override_settings(RATE_LIMIT="600/minute", REDIS_URL=None, ENVIRONMENT=several):
+        finding = _one("redis", surroundings.redis)
+    assert (finding.state, finding.message) == (WARN, "without it each of 2 processes counts for itself")
+
+
+def test_missing_files_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "STATIC_FILES", ("no/such.css",))
+    assert _one("static files", surroundings.static_files).message == "missing: no/such.css"
+
+
+def test_advice_is_below_its_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(doctor, "CHECKS", [lambda: [Finding("it", WARN, "is odd", "Change it.")]])
+    call_command("doctor", no_color=True, stdout=out)
+    assert out.getvalue() == "warn  it: is odd\n      Change it.\n"
 
 
 @pytest.mark.parametrize("silent", [True, False])
@@ -246,10 +309,7 @@ def _doctor(**env: str) -> tuple[int, dict[str, Any], str]:
     """The report, and everything that was printed."""
     blank = {name.upper(): "" for name in Environment.model_fields}
     production = {"ALLOWED_HOSTS": "api.example.com", "CORS_ORIGINS": "https://app.example.com", "WEB_CONCURRENCY": "1"}
-    done = subprocess.run(
-        [sys.executable, "manage.py", "doctor", "--json"],
-        cwd=live.ROOT, env={**os.environ, **blank, **production, **env}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = live.python("manage.py", "doctor", "--json", env={**blank, **production, **env})
     return done.returncode, json.loads(done.stdout), done.stdout + done.stderr
 
 

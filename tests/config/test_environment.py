@@ -1,10 +1,8 @@
 """The environment: typed, named in its errors, and documented as it is."""
 
-import os
 import re
 import secrets
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,20 +12,10 @@ from django.test import override_settings
 from config import __version__, dotenv, environment
 from config.checks import check_shared_counters
 from config.environment import Environment
+from tests import live
+from tests.live import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = [name.upper() for name in Environment.model_fields]
-
-
-def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -38,6 +26,7 @@ def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess
         ("DATABASE_URL", "postgresql://user:s3cr3t@host"),
         ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?nonsense=1"),
         ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?sslmode=always"),
+        ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?connect_timeout=abc"),
         ("DATABASE_URL_UNPOOLED", "s3cr3t"),
         ("BETTER_AUTH_JWT_MODE", "s3cr3t"),
         ("CORS_ORIGINS", "*"),
@@ -46,12 +35,15 @@ def _manage(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess
         ("DEBUG", "s3cr3t"),
         ("CORS_ORIGINS", "http://[x"),
         ("CORS_ORIGINS", "https://a.example:99999"),
+        ("CORS_ORIGINS", "https://A.example"),
+        ("CORS_ORIGINS", "https://a.example:443"),
         ("ALLOWED_HOSTS", "https://api.example.com"),
         ("REDIS_URL", "s3cr3t"),
         ("REDIS_URL", "redis://s3cr3t:port"),
         ("TRUSTED_PROXY_HOPS", "-1"),
         ("TRUSTED_PROXY_HOPS", "all"),
         ("METRICS_PORT", "0"),
+        ("METRICS_PORT", "8000"),  # PORT's default
         ("REDIS_URL", "redis://:s3cr3t@host:port"),
         ("REDIS_URL", "redis://host:6379/s3cr3t"),
         ("REDIS_URL", "redis://host:6379/0?s3cr3t=1"),
@@ -76,6 +68,15 @@ def test_bad_value_is_refused_by_the_name_of_its_variable(
     assert "s3cr3t" not in str(refused.value)
 
 
+def test_older_names_of_the_urls_are_taken_where_both_newer_are_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = "postgresql://older@host/tasks"
+    monkeypatch.setenv("POSTGRES_URL", older)
+    assert environment.read().database_url != older
+    for name in ("DATABASE_URL", "DATABASE_URL_UNPOOLED"):
+        monkeypatch.setenv(name, "")
+    assert (environment.read().database_url, environment.read().database_url_unpooled) == (older, None)
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -87,7 +88,7 @@ def test_bad_value_is_refused_by_the_name_of_its_variable(
     ids=" ".join,
 )
 def test_bad_values_stop_the_process_and_are_named(bad: dict[str, str]) -> None:
-    done = _manage("check", env=bad)
+    done = live.python("manage.py", "check", env=bad)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
     assert all(name in done.stderr for name in bad)
@@ -96,22 +97,15 @@ def test_bad_values_stop_the_process_and_are_named(bad: dict[str, str]) -> None:
 
 def test_both_a_secret_and_a_url_need_a_mode() -> None:
     both = {"BETTER_AUTH_URL": "https://auth.example.com"}
-    refused = _manage("check", env=both)
+    refused = live.python("manage.py", "check", env=both)
     assert refused.returncode != 0
     assert "BETTER_AUTH_JWT_MODE" in refused.stderr
-    assert _manage("check", env=both | {"BETTER_AUTH_JWT_MODE": "both"}).returncode == 0
+    assert live.python("manage.py", "check", env=both | {"BETTER_AUTH_JWT_MODE": "both"}).returncode == 0
 
 
 @pytest.mark.parametrize("server", ["config.wsgi", "config.asgi"])
 def test_server_does_not_start_without_a_source_of_keys(server: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import {server}"],
-        cwd=ROOT,
-        env={**os.environ, "BETTER_AUTH_SECRET": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = live.python("-c", f"import {server}", env={"BETTER_AUTH_SECRET": ""})
     assert done.returncode != 0
     assert "BETTER_AUTH_SECRET" in done.stderr
 
@@ -150,6 +144,11 @@ def test_first_run_writes_random_secrets_for_the_owner_only(tmp_path: Path) -> N
     assert all(len(secret) >= 50 for secret in found)
 
 
+def test_first_run_is_a_command(tmp_path: Path) -> None:
+    assert live.python("-m", "config.dotenv", str(tmp_path / ".env")).returncode == 0
+    assert "\nSECRET_KEY=" in (tmp_path / ".env").read_text()
+
+
 def test_first_run_never_overwrites(tmp_path: Path) -> None:
     target = tmp_path / ".env"
     target.write_text("mine")
@@ -167,7 +166,7 @@ def _check_deployment(**changed: str) -> subprocess.CompletedProcess[str]:
     lines = [line for line in (ROOT / "production.env.example").read_text().splitlines() if not line.startswith("#")]
     env = dict.fromkeys(NAMES, "") | {"RATE_LIMIT": "600/minute"} | dict(line.split("=", 1) for line in lines)
     env["SECRET_KEY"] = changed.pop("SECRET_KEY", secrets.token_urlsafe(48)) or env["SECRET_KEY"]
-    return _manage("check", "--deploy", "--fail-level", "WARNING", env=env | changed)
+    return live.python("manage.py", "check", "--deploy", "--fail-level", "WARNING", env=env | changed)
 
 
 def test_production_example_passes_the_deployment_checks() -> None:

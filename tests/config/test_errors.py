@@ -5,10 +5,12 @@ import io
 import json
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from pytest_django import Settings
 
+from config import middleware
 from tests.client import User
 from tests.shapes import assert_error
 
@@ -53,6 +55,22 @@ def test_crash_of_the_admin_is_json_too(alice: User) -> None:
     with connections["operator"].cursor() as cursor:
         cursor.execute("ALTER TABLE django_session RENAME TO elsewhere")
     assert_error(alice.get("/admin/", headers={"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345"}), 500)
+
+
+def test_database_that_fails_the_admin_is_no_crash(
+    alice: User, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(SessionStore, "load", fail)
+    assert_error(alice.get("/admin/", headers={"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345"}), 503)
+    assert "unhandled_exception" not in log.getvalue()
+
+
+def test_host_is_allowed_when_many_others_have_been(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "HOSTS", 0)
+    assert alice.get("/tasks", headers={"Host": "localhost:1234"}).status == 200
 
 
 def test_request_is_one_log_line_of_the_pattern_not_the_path(alice: User, log: io.StringIO) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from gunicorn.config import Config  # type: ignore[import-untyped]  # it has no types
 
 from config import correlation, exchange
+from config.body import bounded_wsgi
 from config.connection import RESET, Connection
 
 Answered = tuple[str, dict[str, str], bytes]
@@ -169,6 +171,45 @@ class _Breaks:
 
     def close(self) -> None:
         self.closed = True
+
+
+def test_answer_begins_once() -> None:
+    def application(_environ: exchange.Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        start_response("200 OK", [])
+        return ()
+
+    answer, keep = _exchange(application, _request())
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert not keep
+
+
+@pytest.mark.parametrize(("begun", "status"), [(False, b"500"), (True, b"200")])
+def test_answer_becomes_an_error_until_it_has_begun(begun: bool, status: bytes) -> None:  # noqa: FBT001 (of the test)
+    def application(_environ: exchange.Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        write = start_response("200 OK", [])
+        if begun:
+            write(b"a")
+        try:
+            iter(_Breaks()).throw(RuntimeError)  # type: ignore[attr-defined]  # a generator
+        except RuntimeError:
+            start_response("500 Broken", [], sys.exc_info())
+        return [b"b"]
+
+    answer, keep = _exchange(application, _request())
+    assert answer.startswith(b"HTTP/1.1 %b " % status)
+    assert keep != begun
+
+
+def test_body_that_is_too_large_is_refused_by_any_server() -> None:
+    seen: list[exchange.Environ] = []
+
+    def application(environ: exchange.Environ, _start_response: Callable[..., Any]) -> Iterable[bytes]:
+        seen.append(environ)
+        return ()
+
+    bounded_wsgi(application, 10)({"CONTENT_LENGTH": "20"}, lambda *_: None)
+    assert seen == [{"CONTENT_LENGTH": "20"}], "nobody read it"
 
 
 def test_answer_that_breaks_off_is_the_last() -> None:

@@ -10,6 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from config import logging as config_logging
 from config import unparsed
@@ -104,6 +105,12 @@ def test_recursion_is_shown_by_its_end(log: io.StringIO) -> None:
         logging.getLogger("tasks").exception("it broke")
     (described,) = json.loads(log.getvalue())["exception"]
     assert 1 < len(described["frames"]) < sys.getrecursionlimit() / 2
+
+
+def test_words_about_the_configuration_are_shown(log: io.StringIO) -> None:
+    ours.error("it broke", exc_info=ImproperlyConfigured("DEFAULT_X is missing\nin the settings"))
+    (described,) = json.loads(log.getvalue())["exception"]
+    assert described["message"] == "DEFAULT_X is missing\\nin the settings"
 
 
 LAST_WORDS = """

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.error
@@ -229,9 +228,7 @@ def test_metrics_are_on_their_own_port_and_nothing_else_is(workers: Measured) ->
 @pytest.mark.parametrize("server", ["config.gunicorn", "config.asgi", "config.granian"])
 def test_port_that_is_taken_is_named(server: str) -> None:
     with socket.create_server(("", 0)) as taken:
-        env = {**os.environ, "METRICS_PORT": str(taken.getsockname()[1])}
-        command = [sys.executable, "-c", f"import {server}"]
-        done = subprocess.run(command, cwd=live.ROOT, env=env, capture_output=True, text=True, check=False)
+        done = live.python("-c", f"import {server}", env={"METRICS_PORT": str(taken.getsockname()[1])})
     assert done.returncode == 1
     assert done.stderr.startswith("METRICS_PORT: ")
 

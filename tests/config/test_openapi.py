@@ -1,5 +1,6 @@
 """The OpenAPI document: committed, true, clean, and good enough for generators."""
 
+import io
 import json
 import re
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from config.api import api
 from config.errors import CODES
@@ -46,6 +48,12 @@ def test_committed_document_is_the_served_one(nobody: User) -> None:
     answer = nobody.get("/openapi.json")
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.json == json.loads(COMMITTED.read_text()), "run `make openapi`"
+
+
+def test_exported_document_is_the_committed_one() -> None:
+    out = io.StringIO()
+    call_command("export_openapi", stdout=out)
+    assert out.getvalue() == COMMITTED.read_text()
 
 
 def test_document_is_built_once() -> None:

@@ -1,8 +1,6 @@
 """A PostgreSQL of these tests' own, migrated, and the ways to it."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -25,17 +23,12 @@ class Database:
     owner_url: str
     api_url: str
 
-    def manage(self, *command: str, api_url: str = "", owner_url: str = "") -> subprocess.CompletedProcess[str]:
+    def manage(
+        self, *command: str, api_url: str = "", owner_url: str = "", typed: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` as a deployment does."""
         urls = {"DATABASE_URL": api_url or self.api_url, "DATABASE_URL_UNPOOLED": owner_url or self.owner_url}
-        return subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=live.ROOT,
-            env=os.environ | urls,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return live.python("manage.py", *command, env=urls, typed=typed)
 
 
 @contextmanager

@@ -79,3 +79,12 @@ def test_wrong_url_is_named(wrong: str, database: Database, tmp_path: Path) -> N
     log = (tmp_path / "log").read_text()
     assert named in log
     assert "wrong" not in log
+
+
+def test_replica_is_unavailable_to_who_writes(database: Database, tmp_path: Path) -> None:
+    with _served(f"{database.api_url}&options=-cdefault_transaction_read_only%3Don", tmp_path / "log") as alice:
+        assert alice.get("/tasks").status == 200
+        request = timed(lambda: alice.post("/tasks", {"text": "lost"}))
+        _assert_unavailable(request)
+        assert request.seconds < AT_ONCE
+    assert '"reason":"read-only transaction"' in (tmp_path / "log").read_text()

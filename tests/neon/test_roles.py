@@ -1,11 +1,18 @@
 """`create_roles` on a server like Neon's, whose first role bypasses row-level security."""
 
+import io
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connections
 from psycopg import sql
+from pytest_django import Settings
 
+from config.management.commands import migrate
+from config.postgresql.roles import exists, prepare_api, why_unbound
+from tests.environment import API_ROLE
 from tests.neon.conftest import Database, created
 from tests.parts import PostgreSQL
 from tests.parts.address import relocate
@@ -76,6 +83,53 @@ def test_api_role_is_bound_and_gives_up_when_a_request_does(roles: Database) -> 
         assert _ask(roles.api_url, "SELECT current_setting(%s)", setting) == [(value,)]
 
 
+@pytest.mark.django_db(databases=["operator"])
+def test_role_that_may_too_much_gives_it_up() -> None:
+    operator = connections["operator"]
+    with operator.cursor() as cursor:
+        cursor.execute("CREATE ROLE mighty CREATEROLE CREATEDB")
+        prepare_api(operator, "mighty")
+        cursor.execute("SELECT rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = 'mighty'")
+        assert cursor.fetchone() == (False,)
+
+
+@pytest.mark.django_db(databases=["operator"])
+def test_superuser_is_not_bound() -> None:
+    with connections["operator"].cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE oid = 10")  # of initdb
+        assert why_unbound(cursor, *cursor.fetchone()) == "it is a superuser"
+
+
+@pytest.mark.django_db(databases=["operator"])
+def test_table_that_does_not_force_row_level_security_binds_nobody() -> None:
+    with connections["operator"].cursor() as cursor:
+        cursor.execute("ALTER TABLE tasks_task NO FORCE ROW LEVEL SECURITY")
+        assert why_unbound(cursor, API_ROLE) == "tasks_task has no forced row-level security"
+
+
+@pytest.mark.django_db(databases=["operator"])
+def test_roles_are_not_made_of_the_one_that_connects() -> None:
+    connects = connections["operator"].settings_dict["USER"]
+    with pytest.raises(CommandError, match="the API needs one of its own"):
+        call_command("create_roles", "--api", connects)
+
+
+@pytest.mark.django_db(databases=["default", "operator"])
+def test_migrate_makes_the_role_of_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections["operator"].settings_dict, "EMBEDDED_ROLE", "tasks_owner")
+    monkeypatch.setattr(migrate, "API_ROLE", "tasks_api_embedded")
+    call_command("migrate", verbosity=0)
+    with connections["operator"].cursor() as cursor:
+        assert exists(cursor, "tasks_api_embedded")
+
+
+def test_roles_are_not_made_without_a_server(settings: Settings) -> None:
+    nowhere = {"database_url": None, "database_url_unpooled": None}
+    settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update=nowhere)
+    with pytest.raises(CommandError, match="DATABASE_URL is not set"):
+        call_command("create_roles")
+
+
 def test_owner_sees_everything_and_the_api_nothing(roles: Database) -> None:
     with psycopg.connect(roles.owner_url, autocommit=True) as owner:
         owner.execute("INSERT INTO tasks_task (id, user_id, text) VALUES (gen_random_uuid(), 'alice', 'a')")
@@ -125,18 +179,29 @@ def test_role_without_createrole_is_told(roles: Database) -> None:
     assert "The roles could not be made: permission denied" in refused.stderr
 
 
-@pytest.mark.parametrize("role", ["neondb_owner", "owner", "api"])
-def test_check_says_who_is_not_bound(role: str, neon: Database, roles: Database) -> None:
-    url = {"neondb_owner": neon.api_url, "owner": roles.owner_url, "api": roles.api_url}[role]
-    checked = roles.manage("check", "--database", "default", "--fail-level", "WARNING", api_url=url)
-    assert checked.returncode == (0 if role == "api" else 1), checked.stderr
-    if role != "api":
-        reason = {"neondb_owner": "it has BYPASSRLS", "owner": "it owns tasks_task"}[role]
-        assert f"(config.W003) Row-level security does not bind the role of DATABASE_URL: {reason}." in checked.stderr
-        assert "manage.py create_roles" in checked.stderr
+def test_check_says_who_is_not_bound(neon: Database, roles: Database) -> None:
+    check = ("check", "--database", "default", "--fail-level", "WARNING")
+    assert roles.manage(*check).returncode == 0
+    refused = roles.manage(*check, api_url=neon.api_url)
+    assert refused.returncode == 1
+    why = "(config.W003) Row-level security does not bind the role of DATABASE_URL: it has BYPASSRLS."
+    assert why in refused.stderr
+    assert "manage.py create_roles" in refused.stderr
 
 
-def test_missing_role_is_named_by_migrate(roles: Database) -> None:
-    migrated = roles.manage("migrate", api_url=roles.api_url.replace("tasks_api", "nobody_yet"))
-    assert migrated.returncode == 0
-    assert "DATABASE_URL names the role nobody_yet, which is not there: run manage.py create_roles." in migrated.stderr
+@pytest.mark.django_db(databases=["default", "operator"])
+@pytest.mark.parametrize(
+    ("role", "said"),
+    [
+        ("nobody_yet", "DATABASE_URL names the role nobody_yet, which is not there: run manage.py create_roles."),
+        ("", "Row-level security does not bind {owner}: it owns tasks_task. Run manage.py create_roles (config.W003)."),
+    ],
+    ids=["missing", "owner"],
+)
+def test_role_that_is_not_as_it_should_be_is_named_by_migrate(
+    role: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, err = connections["operator"].settings_dict["USER"], io.StringIO()
+    monkeypatch.setitem(connections["default"].settings_dict, "USER", role or owner)
+    call_command("migrate", verbosity=0, stderr=err)
+    assert err.getvalue() == said.format(owner=owner) + "\n"
