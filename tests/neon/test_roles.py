@@ -1,6 +1,7 @@
 """`create_roles` on a server like Neon's, whose first role bypasses row-level security."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -117,6 +118,27 @@ def test_new_passwords_replace_the_old(neon: Database, roles: Database) -> None:
     urls = created(owner.stdout)
     object.__setattr__(roles, "owner_url", urls["DATABASE_URL_UNPOOLED"])
     object.__setattr__(roles, "api_url", urls["DATABASE_URL"])
+
+
+@pytest.mark.usefixtures("roles")
+def test_password_of_a_file_is_taken_and_not_printed(neon: Database, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    for password in ("chosen-elsewhere", "and-another-day"):
+        file.write_text(f"{password}\n")
+        made = neon.manage("create_roles", "--api", "tasks_api_three", "--api-password-file", str(file))
+        assert (made.returncode, made.stdout) == (0, "")
+        assert password not in made.stderr
+        url = neon.api_url.replace("neondb_owner:npg_secret", f"tasks_api_three:{password}")
+        assert _ask(url, "SELECT current_user") == [("tasks_api_three",)]
+
+
+def test_empty_password_file_is_refused(neon: Database, tmp_path: Path) -> None:
+    empty = tmp_path / "password"
+    empty.touch()
+    for file, reason in ((empty, "is empty"), (tmp_path / "none", "No such file")):
+        refused = neon.manage("create_roles", "--api-password-file", str(file))
+        assert refused.returncode == 2
+        assert reason in refused.stderr
 
 
 def test_role_without_createrole_is_told(roles: Database) -> None:
