@@ -16,17 +16,12 @@ from tests.parts.address import relocate
 def neon() -> Iterator[Database]:
     """With `neondb_owner`, as Neon's console makes it, and its database."""
     with PostgreSQL() as server:
-        hba = server.home / "data" / "pg_hba.conf"
-        rules = hba.read_text()
-        hba.write_text(f"host all postgres 127.0.0.1/32 trust\n{rules}")
-        server.restart()
-        with psycopg.connect(server.url, user="postgres", dbname="postgres", password="", autocommit=True) as superuser:
-            superuser.execute("DROP DATABASE tasks")
-            superuser.execute("DROP ROLE tasks_owner")  # the launcher's, who is to be made anew
-            superuser.execute("CREATE ROLE neondb_owner LOGIN CREATEDB CREATEROLE BYPASSRLS PASSWORD 'npg_secret'")
-            superuser.execute("CREATE DATABASE neondb OWNER neondb_owner")
-        hba.write_text(rules)
-        server.restart()
+        server.as_superuser(
+            "DROP DATABASE tasks",
+            "DROP ROLE tasks_owner",  # the launcher's, who is to be made anew
+            "CREATE ROLE neondb_owner LOGIN CREATEDB CREATEROLE BYPASSRLS PASSWORD 'npg_secret'",
+            "CREATE DATABASE neondb OWNER neondb_owner",
+        )
         url = relocate("postgresql://neondb_owner:npg_secret@neon/neondb", server.address)
         yield Database(server, url, url)
 

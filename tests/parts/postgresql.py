@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
 
+import psycopg
+
 from config import embedded
 from config.embedded import locks, server
 from tests.parts.address import free_address, relocate
@@ -45,6 +47,18 @@ class PostgreSQL:
     def to(self, url: str) -> str:
         """Return the URL of the same role and database here."""
         return relocate(url, self.address)
+
+    def as_superuser(self, *statements: str) -> None:
+        """Run statements as `postgres`, whom the launcher lets in for its own set-up only."""
+        hba = self.home / "data" / "pg_hba.conf"
+        rules = hba.read_text()
+        hba.write_text(f"host all postgres 127.0.0.1/32 trust\n{rules}")
+        self.restart()
+        with psycopg.connect(self.url, user="postgres", dbname="postgres", password="", autocommit=True) as superuser:
+            for statement in statements:
+                superuser.execute(statement.encode())
+        hba.write_text(rules)
+        self.restart()
 
     def start(self) -> None:
         """Start the server and wait until it answers, recovery included."""
