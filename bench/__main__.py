@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from bench import data, report
+from bench import data, report, sizing
 from bench.cases import Tasks
 from bench.measure import FULL, QUICK, Bench, CPUs
 from bench.results import Results
@@ -60,6 +60,7 @@ def main() -> None:
     print(report.markdown(results))
     if not given.quick and given.systems == USUAL:
         report.write(results, RESULTS)
+        sizing.write(results)
 
 
 def _arguments() -> argparse.Namespace:

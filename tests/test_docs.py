@@ -29,7 +29,8 @@ from tests.client import Live, User
 from tests.environment import API_ROLE, API_URL, OWNER_URL
 from tests.live import ROOT
 
-PAGES = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
+DOCS = ROOT / "docs"
+PAGES = {str(path.relative_to(DOCS)): path.read_text() for path in sorted(DOCS.rglob("*.md"))}
 SETTINGS = """\
 from config.settings import *
 INSTALLED_APPS = [*INSTALLED_APPS, "documented"]
@@ -45,7 +46,8 @@ def _blocks(kind: str, page: str = "migrations.md") -> list[str]:
 
 @on_each_page
 def test_commands_that_are_named_exist(page: str) -> None:
-    assert set(re.findall(r"manage\.py (\w+)", PAGES[page])) <= set(get_commands())
+    named = re.findall(r"manage\.py (\w+)|tasks-api-manage@(\w+)", PAGES[page])
+    assert {name for names in named for name in names if name} <= set(get_commands())
 
 
 @on_each_page
@@ -57,7 +59,7 @@ def test_modules_that_are_run_exist(page: str) -> None:
 @on_each_page
 def test_targets_of_make_that_are_named_exist(page: str) -> None:
     targets = set(re.findall(r"^(\S+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"(?:^|`|run: )make ([\w./-]+)", PAGES[page], re.MULTILINE)) <= targets
+    assert set(re.findall(r"(?:^|`|run: )make (?:-C \S+ )?([\w./-]+)", PAGES[page], re.MULTILINE)) <= targets
 
 
 @on_each_page
@@ -75,9 +77,17 @@ def test_checks_that_are_named_exist(page: str) -> None:
 
 @on_each_page
 def test_files_that_are_named_exist(page: str) -> None:
-    links = {f"docs/{link}" for link in re.findall(r"\]\(([^):#]+)", PAGES[page])}
-    paths = set(re.findall(r"\b(?:config|tasks|tests|bench|docs)/[\w/]+\.\w+", PAGES[page]))
-    assert [name for name in links | paths if not (ROOT / name).exists()] == []
+    links = {(DOCS / page).parent / link for link in re.findall(r"\]\(([^):#]+)", PAGES[page])}
+    paths = re.findall(r"(?<![\w/-])(?:config|tasks|tests|bench|docs|deploy)/[\w/]+\.\w+", PAGES[page])
+    assert [name for name in links | {ROOT / path for path in paths} if not name.exists()] == []
+
+
+@on_each_page
+def test_headings_that_are_linked_exist(page: str) -> None:
+    for link, anchor in re.findall(r"\]\(([^):#]*)#([^)]+)\)", PAGES[page]):
+        linked = (DOCS / page).parent / link if link else DOCS / page
+        headings = re.findall(r"^#+ (.*)", linked.read_text(), re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], link
 
 
 def test_granian_is_installed_in_the_version_it_is_pinned_to() -> None:

@@ -1,0 +1,38 @@
+"""What docs/deploying says in figures is what the code and the measurements have."""
+
+import re
+
+import yaml
+
+from bench import sizing
+from config import bounds, gunicorn
+from tests import live
+
+PAGES = live.ROOT / "docs" / "deploying"
+
+
+def test_table_of_sizes_is_reckoned_from_what_was_measured() -> None:
+    assert sizing.table(sizing.read()) in sizing.PAGE.read_text(), "python -m bench.sizing writes it anew"
+
+
+def test_assumptions_of_the_table_are_said() -> None:
+    page = sizing.PAGE.read_text()
+    for said in (
+        f"sends {sizing.REQUESTS_A_DAY} requests",
+        f"{sizing.TASKS_OF_A_USER} tasks each",
+        f"{sizing.BYTES_A_TASK} bytes",
+        f"{sizing.THREADS} a process",
+    ):
+        assert said in page
+    assert gunicorn.threads == sizing.THREADS
+    assert f"{sizing.BYTES_A_TASK} MB in the one that was dumped" in (PAGES / "backups.md").read_text()
+
+
+def test_kubernetes_leaves_the_time_that_the_end_takes() -> None:
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", (PAGES / "container.md").read_text(), re.DOTALL | re.MULTILINE)
+    pod = yaml.safe_load(block)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    waits = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > waits + bounds.GRACEFUL_SECONDS
+    probes = [container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")]
+    assert set(probes) == {"/livez"}
