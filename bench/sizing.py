@@ -27,12 +27,15 @@ LEAST_PROCESSES = 2  # one ends, is replaced or rolled out, and another answers
 # Neon: a compute unit is a CPU and 4 GB, of which it caches three quarters; the sizes it has.
 CACHE_OF_A_UNIT = 3e9
 UNITS = (0.25, 0.5, *range(1, 17), *range(18, 57, 2))
+COLUMNS = (
+    *("users a day", "tasks", "requests/s at the peak", "processes"),
+    *("memory, MB", "connections", "Neon compute", "disk, GB"),
+)
 
 
 def table(measured: Results) -> str:
     """In Markdown."""
-    head = "| users a day | tasks | requests/s at the peak | processes | memory, MB | connections | Neon compute | disk, GB |"
-    return "\n".join([head, "|---" * (head.count("|") - 1) + "|", *_rows(measured)])
+    return "\n".join([f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|", *_rows(measured)])
 
 
 def _rows(measured: Results) -> Iterator[str]:
