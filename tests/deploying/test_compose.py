@@ -26,6 +26,7 @@ from tests.debian import program
 from tests.environment import SECRET
 from tests.parts import Address, PostgreSQL, Redis
 from tests.parts.pgbouncer import as_pgbouncer
+from tests.parts.postgresql import programs
 from tests.parts.process import Process
 from tests.shapes import assert_error
 
@@ -33,6 +34,7 @@ FOLDER = live.ROOT / "deploy" / "compose"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 PAGE = (live.ROOT / "docs" / "deploying" / "compose.md").read_text()
+_UP, DUMP, RESTORE = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 NOT_PASSED_ON = {"DEBUG", "LOG_FORMAT", "PORT", "POSTGRES_URL", "POSTGRES_URL_NON_POOLING"}
 
 
@@ -41,7 +43,7 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What .env holds when it was made as the page says."""
     folder = tmp_path_factory.mktemp("compose")
     shutil.copy(FOLDER / "env.example", folder)
-    (script,) = re.findall(r"^while .*?\.env$", PAGE, re.DOTALL | re.MULTILINE)
+    (script,) = re.findall(r"^while .*?\.env$", PAGE, re.MULTILINE)
     subprocess.run(["bash", "-euc", script], cwd=folder, check=True)
     lines = (folder / ".env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
@@ -138,6 +140,14 @@ class Machine:
             check=False,
         )
 
+    def run_in_postgresql(self, script: str, folder: Path) -> None:
+        """The page's lines without the container, whose programs and superuser they use."""
+        host, port = self.at["postgresql:5432"]
+        given = {"PGHOST": host, "PGPORT": str(port), "PGPASSWORD": self.env["POSTGRES_PASSWORD"]}
+        env = os.environ | given | {"PATH": f"{programs()}:{os.environ['PATH']}"}
+        here = script.replace("docker compose exec -T postgresql ", "")
+        subprocess.run(["bash", "-euc", here], cwd=folder, env=env, check=True, capture_output=True)
+
     def _api(self) -> None:
         """By the image's CMD, of which test_container.py says that it is what `live` runs."""
         assert "command" not in SERVICES["api"]
@@ -182,6 +192,18 @@ def test_environment_lacks_nothing(machine: Machine) -> None:
     """The checks of a deployment, and the database's: row-level security binds the API's role."""
     checked = machine.manage("api", "manage.py", "check", "--deploy", "--database=default", "--fail-level=WARNING")
     assert checked.returncode == 0, checked.stderr
+
+
+def test_restored_dump_has_what_was_there(machine: Machine, tmp_path: Path) -> None:
+    with closing(Live("gunicorn", machine.base_url)) as service:
+        alice, bob = (User(service, f"{name}-{uuid.uuid4()}", {"Host": "api.example.com"}) for name in ("alice", "bob"))
+        task = alice.task("kept")
+        machine.run_in_postgresql(DUMP, tmp_path)
+        alice.delete(f"/tasks/{task['id']}")
+        machine.run_in_postgresql(RESTORE, tmp_path)
+        assert alice.get("/tasks").json["tasks"] == [task]
+        assert bob.get("/tasks").json["tasks"] == []
+        assert alice.patch(f"/tasks/{task['id']}", {"text": "changed"}).status == 200
 
 
 def test_superuser_is_for_the_roles_only(env: dict[str, str]) -> None:

