@@ -57,29 +57,29 @@ def test_units_are_ones_that_systemd_understands(tmp_path: Path) -> None:
 
 @on_linux
 @pytest.mark.django_db(databases=["default", "operator"])
-def test_restart_makes_clients_wait_and_no_more(tmp_path: Path) -> None:
+def test_restart_makes_clients_wait_and_no_more() -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))  # tasks-api.socket
-        with _service(listener, tmp_path):
+        with _service(listener):
             base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             clients = stack.enter_context(load(base_url, f"alice-{uuid.uuid4()}"))
             _goes_on(clients)
-        with _service(listener, tmp_path):
+        with _service(listener):
             _goes_on(clients)
             stack.close()
     assert (clients.cut, clients.refused, set(clients.answers)) == ([], 0, {201})
 
 
 @contextmanager
-def _service(listener: socket.socket, folder: Path) -> Iterator[None]:
+def _service(listener: socket.socket) -> Iterator[None]:
     """The part of systemd: starts the service, is told when it is ready, and in the end sends SIGTERM and waits."""
     (line,) = _setting("tasks-api.service", "ExecStart")
     command = ["bash", "-c", ACTIVATE, str(listener.fileno()), sys.executable, "-m", "gunicorn", *shlex.split(line)[1:]]
-    notified = folder / f"{uuid.uuid4()}"
+    notified = f"@{uuid.uuid4()}"  # no file, whose path might be too long
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
-        notices.bind(str(notified))
+        notices.bind(notified.replace("@", "\0"))
         notices.settimeout(live.START_SECONDS)
-        env = os.environ | live.database_urls() | {"NOTIFY_SOCKET": str(notified)}
+        env = os.environ | live.database_urls() | {"NOTIFY_SOCKET": notified}
         with subprocess.Popen(command, cwd=live.ROOT, env=env, pass_fds=[listener.fileno()]) as service:
             try:
                 assert notices.recv(1000).startswith(b"READY=1")
