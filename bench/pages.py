@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench import sizing
 from bench.report import MAIN, Row, table
 from bench.results import NAMES, TITLES, Results, p50, per_second
 from bench.systems import ROOT
@@ -34,7 +35,7 @@ def write(results: Results) -> None:
 
 def renewed(page: str, results: Results) -> str:
     """The page with its tables made anew."""
-    tables = {"against": _against, "beside": _beside}
+    tables = {"against": _against, "beside": _beside, "sizing": sizing.rows}
     return MADE.sub(lambda found: f"{found[1]} -->\n{table(tables[found[1]](results))}\n", page)
 
 

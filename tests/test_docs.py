@@ -27,9 +27,11 @@ from tests.client import Live, User
 from tests.environment import API_ROLE, API_URL, OWNER_URL
 from tests.live import ROOT
 
-PATHS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-FOLDERS = {path.name: path.parent for path in PATHS}
-PAGES = {path.name: path.read_text() for path in PATHS}
+PATHS = {
+    str(path.relative_to(ROOT)).removeprefix("docs/"): path
+    for path in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+}
+PAGES = {name: path.read_text() for name, path in PATHS.items()}
 SETTINGS = """\
 from config.settings import *
 INSTALLED_APPS = [*INSTALLED_APPS, "documented"]
@@ -45,7 +47,8 @@ def _blocks(kind: str, page: str = "migrations.md") -> list[str]:
 
 @on_each_page
 def test_commands_that_are_named_exist(page: str) -> None:
-    assert set(re.findall(r"manage\.py (\w+)", PAGES[page])) <= set(get_commands())
+    named = re.findall(r"manage\.py (\w+)|tasks-api-manage@(\w+)", PAGES[page])
+    assert {name for names in named for name in names if name} <= set(get_commands())
 
 
 @on_each_page
@@ -57,7 +60,7 @@ def test_modules_that_are_run_exist(page: str) -> None:
 @on_each_page
 def test_targets_of_make_that_are_named_exist(page: str) -> None:
     targets = set(re.findall(r"^(\S+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"(?:^|`|run: )make ([\w./-]+)", PAGES[page], re.MULTILINE)) <= targets
+    assert set(re.findall(r"(?:^|`|run: )make (?:-C \S+ )?([\w./-]+)", PAGES[page], re.MULTILINE)) <= targets
 
 
 @on_each_page
@@ -75,9 +78,17 @@ def test_checks_that_are_named_exist(page: str) -> None:
 
 @on_each_page
 def test_files_that_are_named_exist(page: str) -> None:
-    links = {FOLDERS[page] / link for link in re.findall(r"\]\((?!https:)([^)#]+)", PAGES[page])}
-    paths = {ROOT / path for path in re.findall(r"\b(?:config|tasks|tests|bench|docs)/[\w/]+\.\w+", PAGES[page])}
-    assert [path for path in links | paths if not path.exists()] == []
+    links = {PATHS[page].parent / link for link in re.findall(r"\]\((?!https:)([^)#]+)", PAGES[page])}
+    paths = re.findall(r"(?<![\w/-])(?:config|tasks|tests|bench|docs|deploy)/[\w/]+\.\w+", PAGES[page])
+    assert [name for name in links | {ROOT / path for path in paths} if not name.exists()] == []
+
+
+@on_each_page
+def test_headings_that_are_linked_exist(page: str) -> None:
+    for link, anchor in re.findall(r"\]\(([^):#]*)#([^)]+)\)", PAGES[page]):
+        linked = PATHS[page].parent / link if link else PATHS[page]
+        headings = re.findall(r"^#+ (.*)", linked.read_text(), re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], link
 
 
 def test_granian_is_installed_in_the_version_it_is_pinned_to() -> None:

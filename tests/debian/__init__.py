@@ -12,7 +12,7 @@ def program(name: str) -> Path:
     """Return the path of `name`; the calling test is skipped where it is missing, or fails if CI is set.
 
     There are `pgbouncer` (as Debian 12 has it: 1.18), `pgbouncer-1.24` (with prepared statements, as Neon's),
-    `redis-server`, `chromium` and `chromedriver`.
+    `redis-server`, `nginx-1.26`, `chromium` and `chromedriver`.
     """
     path = shutil.which(name) or shutil.which(name, path=str(UNPACKED))
     if path is None:

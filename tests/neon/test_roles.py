@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -22,17 +23,12 @@ from tests.parts.address import relocate
 def neon() -> Iterator[Database]:
     """With `neondb_owner`, as Neon's console makes it, and its database."""
     with PostgreSQL() as server:
-        hba = server.home / "data" / "pg_hba.conf"
-        rules = hba.read_text()
-        hba.write_text(f"host all postgres 127.0.0.1/32 trust\n{rules}")
-        server.restart()
-        with psycopg.connect(server.url, user="postgres", dbname="postgres", password="", autocommit=True) as superuser:
-            superuser.execute("DROP DATABASE tasks")
-            superuser.execute("DROP ROLE tasks_owner")  # the launcher's, who is to be made anew
-            superuser.execute("CREATE ROLE neondb_owner LOGIN CREATEDB CREATEROLE BYPASSRLS PASSWORD 'npg_secret'")
-            superuser.execute("CREATE DATABASE neondb OWNER neondb_owner")
-        hba.write_text(rules)
-        server.restart()
+        server.as_superuser(
+            "DROP DATABASE tasks",
+            "DROP ROLE tasks_owner",  # the launcher's, who is to be made anew
+            "CREATE ROLE neondb_owner LOGIN CREATEDB CREATEROLE BYPASSRLS PASSWORD 'npg_secret'",
+            "CREATE DATABASE neondb OWNER neondb_owner",
+        )
         url = relocate("postgresql://neondb_owner:npg_secret@neon/neondb", server.address)
         yield Database(server, url, url)
 
@@ -171,6 +167,27 @@ def test_new_passwords_replace_the_old(neon: Database, roles: Database) -> None:
     urls = created(owner.stdout)
     object.__setattr__(roles, "owner_url", urls["DATABASE_URL_UNPOOLED"])
     object.__setattr__(roles, "api_url", urls["DATABASE_URL"])
+
+
+@pytest.mark.usefixtures("roles")
+def test_password_of_a_file_is_taken_and_not_printed(neon: Database, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    for password in ("chosen-elsewhere", "and-another-day"):
+        file.write_text(f"{password}\n")
+        made = neon.manage("create_roles", "--api", "tasks_api_three", "--api-password-file", str(file))
+        assert (made.returncode, made.stdout) == (0, "")
+        assert password not in made.stderr
+        url = neon.api_url.replace("neondb_owner:npg_secret", f"tasks_api_three:{password}")
+        assert _ask(url, "SELECT current_user") == [("tasks_api_three",)]
+
+
+def test_empty_password_file_is_refused(neon: Database, tmp_path: Path) -> None:
+    empty = tmp_path / "password"
+    empty.touch()
+    for file, reason in ((empty, "is empty"), (tmp_path / "none", "No such file")):
+        refused = neon.manage("create_roles", "--api-password-file", str(file))
+        assert refused.returncode == 2
+        assert reason in refused.stderr
 
 
 def test_role_without_createrole_is_told(roles: Database) -> None:

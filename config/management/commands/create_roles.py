@@ -2,6 +2,8 @@
 
 import re
 import secrets
+from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -25,28 +27,34 @@ class Command(BaseCommand):
         parser.add_argument("--owner", default=databases.OWNER_ROLE, help="default: %(default)s")
         parser.add_argument("--api", default=databases.API_ROLE, help="default: %(default)s")
         parser.add_argument("--new-passwords", action="store_true", help="also for roles that are there already")
+        for whose in ("owner", "api"):
+            option = f"--{whose}-password-file"
+            parser.add_argument(option, type=_password, metavar="FILE", help="take this password, and do not print it")
 
-    def handle(self, *, owner: str, api: str, new_passwords: bool, **_: Any) -> None:  # noqa: ANN401 (Django's)
+    def handle(self, *, owner: str, api: str, new_passwords: bool, **options: Any) -> None:  # noqa: ANN401 (Django's)
         url = settings.ENVIRONMENT.database_url_unpooled or settings.ENVIRONMENT.database_url
         if url is None:
             raise CommandError("DATABASE_URL is not set; `manage.py migrate` makes the embedded PostgreSQL's roles.")
         url = databases.direct(url)
         database = connections["operator"]
+        given = {owner: options.get("owner_password_file"), api: options.get("api_password_file")}
         try:
             with database.cursor() as cursor:
-                if api == cursor.connection.info.user:
+                connected = cursor.connection.info.user
+                if api == connected:
                     raise CommandError(f"{api} is the role that connects here; the API needs one of its own.")
-                passwords = {
+                made = {
                     role: secrets.token_urlsafe(32)
-                    for role in (owner, api)
-                    if role != cursor.connection.info.user and (new_passwords or not roles.exists(cursor, role))
+                    for role, password in given.items()
+                    if not password and role != connected and (new_passwords or not roles.exists(cursor, role))
                 }
-            roles.prepare_owner(database, owner, passwords.get(owner))
-            roles.prepare_api(database, api, passwords.get(api))
+            roles.prepare_owner(database, owner, given[owner] or made.get(owner))
+            roles.prepare_api(database, api, given[api] or made.get(api))
         except DatabaseError as exc:
             raise CommandError(f"The roles could not be made: {exc}") from exc
-        self._print("DATABASE_URL_UNPOOLED", url, owner, passwords.get(owner))
-        self._print("DATABASE_URL", databases.through_pooler(url), api, passwords.get(api))
+        urls = {owner: ("DATABASE_URL_UNPOOLED", url), api: ("DATABASE_URL", databases.through_pooler(url))}
+        for role in [role for role, password in given.items() if not password]:
+            self._print(*urls[role], role, made.get(role))
 
     def _print(self, variable: str, url: str, role: str, password: str | None) -> None:
         if password is None:
@@ -54,3 +62,14 @@ class Command(BaseCommand):
         else:
             credentials = f"{quote(role, safe='')}:{password}@"
             self.stdout.write(f"{variable}={re.sub(r'(?<=//)([^/@]*@)?', lambda _: credentials, url, count=1)}")
+
+
+def _password(file: str) -> str:
+    """What the file holds, without the white space around it."""
+    try:
+        password = Path(file).read_text().strip()
+    except OSError as exc:
+        raise ArgumentTypeError(f"{file}: {exc.strerror}") from None
+    if not password:
+        raise ArgumentTypeError(f"{file} is empty")
+    return password
