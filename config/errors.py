@@ -244,8 +244,10 @@ def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_response(403, "CSRF verification failed", [reason] if reason else [])
 
 
-def not_found(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler404, and the view of every path that is no other view's."""
+    if request.path.endswith("/") and exception is None:
+        return error_response(404, "No such resource", ["the paths of the API do not end in a slash"])
     return to_response(exception or Http404())
 
 
