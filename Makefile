@@ -54,7 +54,7 @@ openapi: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Wr
 	$(if $(NODE),cd examples/client && PATH="$(CURDIR)/tests/npm/node_modules/.bin:$$PATH" npm run --silent types)
 
 screenshots: .venv/dev ## Write docs/images (needs Chromium)
-	$(BIN)/python -m pytest -q tests/browser/screenshots.py
+	$(BIN)/python -m pytest -q tests/browser/screenshots.py tests/web/screenshots.py
 
 lock: .venv/dev ## Resolve pyproject.toml into the two locks, and the peers' into theirs
 	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \

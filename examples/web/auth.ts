@@ -2,7 +2,7 @@
 
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
-import { jwt } from "better-auth/plugins";
+import { jwt } from "better-auth/plugins/jwt";
 import { Pool } from "pg";
 
 export const auth = betterAuth({

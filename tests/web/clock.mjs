@@ -1,4 +1,5 @@
-// Loaded into the app's server before anything else (`node --import`): SIGUSR2 puts its clock back by SLOW_SECONDS.
+// Loaded into the app's server before anything else (`node --import`): SIGUSR2 puts its clock back by SLOW_SECONDS, and on
+// again the next time.
 
 const real = Date;
 let behind = 0;
@@ -14,5 +15,5 @@ globalThis.Date = class extends real {
 };
 
 process.on("SIGUSR2", () => {
-  behind = 1000 * Number(process.env.SLOW_SECONDS);
+  behind = behind ? 0 : 1000 * Number(process.env.SLOW_SECONDS);
 });

@@ -15,7 +15,7 @@ from tests.web import site as the_app
 from tests.web.site import Site
 
 PASSWORD = "correct horse battery staple"
-REQUESTS_A_MINUTE = 100
+REQUESTS_A_MINUTE = 250
 
 
 @pytest.fixture(scope="session")
