@@ -109,7 +109,7 @@ class Page:
 
     def overflow(self) -> int:
         """Return how many pixels the page is wider than the window."""
-        return int(self.script("document.documentElement.scrollWidth - window.innerWidth"))
+        return int(self.script("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def photograph(self, path: Path) -> None:
         """Write what the window shows as a PNG."""
