@@ -255,7 +255,8 @@ def test_page_of_an_origin_that_is_not_allowed_may_not_read_answers(phone: Page,
     phone.driver.get(phone.base_url.replace("127.0.0.1", "localhost"))
     fetch = f"fetch('{service}/tasks', {{headers: {{Authorization: 'x'}}}}).catch(error => error.name)"
     assert phone.script(fetch) == "TypeError"
-    (said,) = re.findall(r"No 'Access-Control-Allow-Origin' .*?resource\.", " ".join(phone.complaints()))
+    complaints = phone.wait(phone.complaints, "a complaint")
+    (said,) = re.findall(r"No 'Access-Control-Allow-Origin' .*?resource\.", " ".join(complaints))
     assert f"| `{said}` |" in (ROOT / "docs" / "front-end.md").read_text()
 
 
