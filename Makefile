@@ -13,13 +13,16 @@ NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 20 
 PRODUCTION = env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) \
 	$$(grep -v '^\#' production.env.example) SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
-.PHONY: help run test coverage bench bench-quick check audit fix openapi screenshots architecture example lock clean
+.PHONY: help run web test coverage bench bench-quick check audit fix openapi screenshots architecture example lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: .venv/runtime .env ## Serve on 127.0.0.1:$PORT with an embedded PostgreSQL and demo tasks
 	@exec $(BIN)/python manage.py serve
+
+web: .venv/runtime examples/web/.env examples/node_modules/.installed ## Serve examples/web and its Better Auth on localhost:3000
+	@exec $(BIN)/python -m config.embedded better_auth npm run --silent --prefix examples/web dev
 
 test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) tests/debian/packages/.installed ## Run the whole suite on a real PostgreSQL
 	$(BIN)/python -m pytest $(or $(TEST),-n 3 --dist loadfile)
@@ -57,7 +60,7 @@ openapi: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) ## Wr
 	$(if $(NODE),cd examples/client && PATH="$(CURDIR)/tests/npm/node_modules/.bin:$$PATH" npm run --silent types)
 
 screenshots: .venv/dev ## Write docs/images (needs Chromium), and record the README's first five minutes
-	$(BIN)/python -m pytest -q tests/browser/screenshots.py
+	$(BIN)/python -m pytest -q tests/browser/screenshots.py tests/web/screenshots.py
 	$(BIN)/python -m tests.recording
 
 architecture: .venv/dev ## Write the picture of ARCHITECTURE.md
@@ -75,7 +78,7 @@ lock: .venv/dev ## Resolve pyproject.toml into the two locks, and the peers' int
 		--no-annotate --custom-compile-command "make lock" --upgrade -o bench/peers/requirements.lock
 
 clean: ## Remove the environment and the embedded database
-	rm -rf .venv .venv-bench .postgres .static tests/npm/node_modules tests/debian/packages* bench/packages* bench/.postgres
+	rm -rf .venv .venv-bench .postgres .static tests/npm/node_modules examples/node_modules tests/debian/packages* bench/packages* bench/.postgres
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -100,6 +103,12 @@ clean: ## Remove the environment and the embedded database
 tests/npm/node_modules/.package-lock.json: tests/npm/package-lock.json
 	@npm ci --prefix tests/npm --silent --ignore-scripts && touch $@ || { \
 		echo "npm could not install tests/npm: the tests that need it are skipped" >&2; test -z "$$CI"; }
+
+examples/web/.env: | .venv/bin/python
+	@umask 077 && $(BIN)/python -c 'import secrets; print(f"BETTER_AUTH_SECRET={secrets.token_urlsafe(32)}")' > $@
+
+examples/node_modules/.installed: examples/package.json examples/client/package.json examples/web/package.json
+	@npm install --prefix examples --silent --no-package-lock --ignore-scripts && touch $@
 
 bench/packages/.installed: bench/install tests/debian/unpack.sh
 	@bench/install && mkdir -p $(@D) && touch $@

@@ -18,7 +18,7 @@ class Reason(Enum):
     ENCRYPTED = "an encrypted token (JWE) is not accepted"
     MALFORMED = "the token is not a well-formed JWT"
 
-    ALGORITHM = "the signing algorithm (alg) of the token is not accepted"
+    ALGORITHM = "the signing algorithm (alg) of the token is not accepted: HS256 needs a shared secret, others a JWKS"
     TYPE = "the token is of another type (typ) than JWT or at+jwt"
     EXTENSION = "the header of the token asks for an extension (crit, b64, zip, cty) that is not accepted"
     EMBEDDED_KEY = "the header of the token brings or points to its own key"

@@ -239,8 +239,10 @@ def csrf_failure(_request: HttpRequest, reason: str = "") -> HttpResponse:
     return error_response(403, "CSRF verification failed", [reason] if reason else [])
 
 
-def refused(_request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler400, handler403 and handler404, and the view of every path that is no other view's."""
+    if request.path.endswith("/") and exception is None:
+        return error_response(404, "No such resource", ["the paths of the API do not end in a slash"])
     return to_response(exception or Http404())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
-from django.core.handlers.wsgi import WSGIHandler, WSGIRequest, get_path_info
+from django.core.handlers.wsgi import LimitedStream, WSGIHandler, WSGIRequest, get_path_info
 from django.http.response import HttpResponseBase
 
 PLAIN = frozenset({"", "application/json"})  # media types without parameters
@@ -23,10 +23,12 @@ class Request(WSGIRequest):
             self.content_type, self.content_params = content_type, {}
         else:
             self._set_content_type_params(environ)  # type: ignore[attr-defined]  # Django's own
-        self._stream = environ["wsgi.input"]
+        stream = environ["wsgi.input"]
+        if type(stream) is BytesIO:
+            self._stream, self._body = stream, stream.getvalue()
+        else:  # one that breaks off
+            self._stream = LimitedStream(stream, int(environ["CONTENT_LENGTH"]))  # type: ignore[assignment]  # as Django does
         self._read_started = False
-        if type(self._stream) is BytesIO:  # and not one that breaks off
-            self._body = self._stream.getvalue()
         self.resolver_match = None
 
 

@@ -98,10 +98,11 @@ def test_types_are_those_of_the_document(tmp_path: Path) -> None:
     assert (tmp_path / "schema.d.ts").read_text() == (EXAMPLE / "schema.d.ts").read_text(), "run `make openapi`"
 
 
-def test_packages_are_those_that_are_tested() -> None:
+@pytest.mark.parametrize("example", ["client", "web"])
+def test_packages_are_those_that_are_tested(example: str) -> None:
     tested = json.loads((npm.HERE / "package.json").read_text())["dependencies"]
-    example = json.loads((EXAMPLE / "package.json").read_text())
-    packages = example["dependencies"] | example["devDependencies"]
+    named = json.loads((ROOT / "examples" / example / "package.json").read_text())
+    packages = named["dependencies"] | named["devDependencies"]
     assert packages == {name: tested[name] for name in packages}
 
 
@@ -175,6 +176,25 @@ def test_answer_that_says_when_to_come_back_is_obeyed(run: Run, alice: User) -> 
     assert _texts(alice) == ["patience"]
 
 
+def test_token_that_is_refused_is_asked_for_anew(run: Run, alice: User) -> None:
+    script = """
+    const asked = [];
+    const tokens = async (refused) => { asked.push(refused); return refused ? token : "old"; };
+    const { data } = await connect(url, tokens).POST("/tasks", { body: { text: "with the new one" } });
+    show([asked, data.text]);
+    """
+    assert run(script) == [[None, "old"], "with the new one"]
+    assert _texts(alice) == ["with the new one"]
+
+
+def test_token_that_stays_refused_is_told_of(run: Run) -> None:
+    script = """
+    const store = new Store(connect(url, async () => "old"));
+    show(await store.open(crypto.randomUUID()).catch((error) => [error.status, error.message]));
+    """
+    assert run(script) == [401, "not a JWT: send the token from /api/auth/token"]
+
+
 def test_request_that_may_not_be_done_twice_is_sent_once(run: Run) -> None:
     script = """
     let sent = 0;
@@ -222,11 +242,31 @@ def test_edit_whose_answer_is_lost_is_done(run: Run, alice: User) -> None:
 
 
 def test_edit_of_a_deleted_task_is_refused(run: Run, alice: User) -> None:
-    task = alice.task()
-    opened = {"task": task, "tag": alice.get(f"/tasks/{task['id']}").headers["etag"]}
-    alice.delete(f"/tasks/{task['id']}")
+    opened = _opened(alice)
+    alice.delete(f"/tasks/{opened['task']['id']}")
     script = "show(await device().edit(given[0], { text: 'b' }).catch((error) => [error.status, error.message]));"
     assert run(script, opened) == [404, "Task not found"]
+
+
+REMOVE = "const phone = device(lost(given[1])); show(await phone.remove(given[0]));"
+
+
+def _opened(user: User) -> dict[str, Any]:
+    task = user.task("seen")
+    return {"task": task, "tag": user.get(f"/tasks/{task['id']}").headers["etag"]}
+
+
+@pytest.mark.parametrize("lost_answers", [0, 1])
+def test_deletion_is_done(run: Run, alice: User, lost_answers: int) -> None:
+    assert run(REMOVE, _opened(alice), lost_answers) is True
+    assert _texts(alice) == []
+
+
+def test_deletion_of_what_somebody_else_edited_is_not_done(run: Run, alice: User) -> None:
+    opened = _opened(alice)
+    alice.patch(f"/tasks/{opened['task']['id']}", {"text": "theirs"})
+    assert run(REMOVE, opened, 0) is False
+    assert _texts(alice) == ["theirs"]
 
 
 def test_deletion_reaches_the_other_device(run: Run, alice: User) -> None:

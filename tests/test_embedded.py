@@ -492,3 +492,20 @@ def test_role_is_not_a_superuser(shared_home: Path) -> None:
 )
 def test_server_is_set_up(shared_home: Path, expression: str, value: str) -> None:
     assert query(embedded.url(shared_home), f"SELECT {expression}") == value
+
+
+def test_program_has_a_database_of_its_own() -> None:
+    """Also the second time, when the database is there."""
+    if os.environ["DATABASE_URL_UNPOOLED"] != embedded.url():
+        pytest.skip("the tests use another server")
+    name = f"program_{os.getpid()}"
+    show = "import os, psycopg; print(psycopg.connect(os.environ['DATABASE_URL']).info.dbname)"
+    command = [sys.executable, "-m", "config.embedded", name, sys.executable, "-c", show]
+    try:
+        shown = [
+            subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout for _ in range(2)
+        ]
+    finally:
+        with psycopg.connect(embedded.url(), autocommit=True) as server:
+            server.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+    assert shown == [f"{name}\n"] * 2

@@ -19,8 +19,9 @@ from pathlib import Path
 from config.embedded import locks, server
 from config.embedded.keeper import ensure_keeper
 from config.embedded.locks import EmbeddedPostgresError
+from config.embedded.server import DATABASE
 
-__all__ = ["HOME", "EmbeddedPostgresError", "release", "url"]
+__all__ = ["DATABASE", "HOME", "EmbeddedPostgresError", "release", "url"]
 
 HOME = Path(__file__).resolve().parents[2] / ".postgres"
 

@@ -9,33 +9,48 @@ export type NewTask = components["schemas"]["NewTask"];
 export type Failure = components["schemas"]["Error"];
 export type Api = Client<paths, "application/json">;
 type Fetch = (request: Request) => Promise<Response>;
+type Tokens = (refused?: string) => Promise<string>;
 
 const ATTEMPTS = 4;
 const LONGEST_WAIT_SECONDS = 10;
 
 /**
- * @param token gives a JWT that is valid now, such as Better Auth's `/api/auth/token` has: they live for minutes
+ * @param token gives a JWT that is good now, such as Better Auth's `/api/auth/token` has: they live for minutes. It is
+ *   asked again, with the token that the API refused, and may have a newer one then
  * @param send tests put a network here that loses answers
  */
-export function connect(baseUrl: string, token: () => Promise<string>, send: Fetch = (request) => fetch(request)): Api {
-  const api = createClient<paths, "application/json">({ baseUrl, fetch: (request) => sendPatiently(request, send) });
-  api.use({
-    async onRequest({ request }) {
-      request.headers.set("Authorization", `Bearer ${await token()}`);
-    },
-  });
-  return api;
+export function connect(baseUrl: string, token: Tokens, send: Fetch = (request) => fetch(request)): Api {
+  const sendOnce: Fetch = (request) => sendWithToken(request, token, send);
+  return createClient<paths, "application/json">({ baseUrl, fetch: (request) => sendPatiently(request, sendOnce) });
 }
 
 /** The API, or a proxy before it, did not do what was asked. */
 export class Refused extends Error {
   readonly status: number;
+  /** After how many seconds it may, if the answer says so (429, 503). */
+  readonly retryAfter: number | undefined;
+  /** What the service's log knows the request by. */
+  readonly requestId: string | null;
 
   /** @param failure what the API says of it; a proxy may say nothing, or something else */
-  constructor(status: number, failure: Failure | undefined) {
-    super([failure?.message ?? `HTTP ${status}`, ...(failure?.details ?? [])].join("\n"));
-    this.status = status;
+  constructor(response: Response, failure: Failure | undefined) {
+    super([failure?.message ?? `HTTP ${response.status}`, ...(failure?.details ?? [])].join("\n"));
+    this.status = response.status;
+    this.retryAfter = Number(response.headers.get("Retry-After")) || undefined;
+    this.requestId = response.headers.get("X-Request-ID");
   }
+}
+
+/** Send a request, and once more if its token is refused and there is a newer one: clocks differ, keys change. */
+async function sendWithToken(request: Request, token: Tokens, send: Fetch): Promise<Response> {
+  const first = await token();
+  request.headers.set("Authorization", `Bearer ${first}`);
+  const response = await send(request.clone());
+  if (response.status !== 401) return response;
+  const newer = await token(first);
+  if (newer === first) return response;
+  request.headers.set("Authorization", `Bearer ${newer}`);
+  return send(request);
 }
 
 /** Send a request again while the network fails, or the answer says when to: 409, 429 and 503 have `Retry-After`. */

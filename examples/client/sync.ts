@@ -30,7 +30,7 @@ export type Edit = Partial<Pick<Task, (typeof FIELDS)[number]>>;
 /** Decides what becomes of an edit of `seen` when somebody else has made `theirs` of it meanwhile. */
 export type Merge = (edit: Edit, seen: Task, theirs: Task) => Edit;
 
-const FIELDS = ["text", "completed", "order"] as const;
+export const FIELDS = ["text", "completed", "order"] as const;
 const BAD_TASK = [400, 413, 422]; // sending it again would not help
 
 /** Each field goes to whoever changed it; one that both changed stays as it is on the server. */
@@ -77,7 +77,7 @@ export class Store {
         body: task,
       });
       if (!data) {
-        const refused = new Refused(response.status, error);
+        const refused = new Refused(response, error);
         if (!BAD_TASK.includes(response.status)) throw refused;
         this.state.refused.push({ task, reason: refused.message });
       }
@@ -89,7 +89,7 @@ export class Store {
   /** Get a task for the user to edit. */
   async open(id: string): Promise<Opened> {
     const { data, error, response } = await this.#api.GET("/tasks/{task_id}", { params: { path: { task_id: id } } });
-    if (!data) throw new Refused(response.status, error);
+    if (!data) throw new Refused(response, error);
     return { task: data, tag: tagOf(response) };
   }
 
@@ -105,11 +105,21 @@ export class Store {
         body: edit,
       });
       if (data) return { task: data, tag: tagOf(response) };
-      if (response.status !== 412) throw new Refused(response.status, error);
+      if (response.status !== 412) throw new Refused(response, error);
       const theirs = await this.open(opened.task.id);
       [edit, opened] = [merge(edit, opened.task, theirs.task), theirs];
     }
     return opened;
+  }
+
+  /** Delete what was opened, unless somebody has changed it since. Says whether it is gone. */
+  async remove({ task, tag }: Opened): Promise<boolean> {
+    const { error, response } = await this.#api.DELETE("/tasks/{task_id}", {
+      params: { path: { task_id: task.id }, header: { "If-Match": tag } },
+    });
+    if (response.status === 412) return false;
+    if (!response.ok && response.status !== 404) throw new Refused(response, error);
+    return true;
   }
 
   /** Bring `tasks` up to what the server has, `limit` changes at a time. */
@@ -131,7 +141,7 @@ export class Store {
         this.state.tasks.clear(); // the token is too old, or the server has a new key: start again
         this.state.since = undefined;
       } else {
-        throw new Refused(response.status, error);
+        throw new Refused(response, error);
       }
       await this.#save(this.state);
     }

@@ -15,7 +15,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests import debian, npm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from selenium.webdriver.remote.webelement import WebElement
 
@@ -64,7 +64,7 @@ class Page:
 
     def one(self, css: str) -> WebElement:
         """Return what matches, once it is there and can be seen."""
-        found: list[WebElement] = self._wait(lambda: [match for match in self.all(css) if match.is_displayed()], css)
+        found: list[WebElement] = self.wait(lambda: [match for match in self.all(css) if match.is_displayed()], css)
         assert len(found) == 1, f"{len(found)} match {css}"
         return found[0]
 
@@ -83,7 +83,7 @@ class Page:
         """Click on what leads to another page, and wait for that."""
         before = self.one("html")
         self.click(css)
-        self._wait(lambda: self.all("html") != [before], f"the page after {css}")
+        self.wait(lambda: self.all("html") != [before], f"the page after {css}")
 
     def text(self, css: str = "body") -> str:
         return self.one(css).text
@@ -94,7 +94,7 @@ class Page:
 
     def downloaded(self, pattern: str) -> Path:
         """Return the file that came, once it is complete."""
-        (path,) = self._wait(lambda: list(self._downloads.glob(pattern)), f"a download {pattern}")
+        (path,) = self.wait(lambda: list(self._downloads.glob(pattern)), f"a download {pattern}")
         return Path(path)
 
     def complaints(self) -> list[str]:
@@ -109,7 +109,7 @@ class Page:
 
     def overflow(self) -> int:
         """Return how many pixels the page is wider than the window."""
-        return int(self.script("document.documentElement.scrollWidth - window.innerWidth"))
+        return int(self.script("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     def photograph(self, path: Path) -> None:
         """Write what the window shows as a PNG."""
@@ -128,7 +128,8 @@ class Page:
             for node in violation["nodes"]
         ]
 
-    def _wait(self, condition: Any, what: str) -> Any:
+    def wait(self, condition: Callable[[], Any], what: str) -> Any:
+        """Return what the condition is, once it is true."""
         return WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.05).until(lambda _: condition(), what)
 
 

@@ -4,15 +4,19 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg.errors import LockNotAvailable
+from django.db.migrations.exceptions import MigrationSchemaMissing
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from config.databases import API_ROLE
 from config.postgresql import roles
 
 LOCK_SECONDS = 2  # less than the API's statements wait (config.postgresql.roles), which queue behind a migration's
 GAVE_WAY = "A transaction that is open held up the migration, which gave way to the API. Run manage.py migrate again."
+NOT_THE_OWNER = (
+    "The role that connects may not change the schema: set DATABASE_URL_UNPOOLED to the direct URL of the owner's role."
+)
 
 
 class Command(migrate.Command):
@@ -29,10 +33,14 @@ class Command(migrate.Command):
             roles.prepare_api(database, API_ROLE, password=database.settings_dict["PASSWORD"])
         try:
             super().handle(*args, **options)
-        except OperationalError as exc:
-            if not isinstance(exc.__cause__, LockNotAvailable):
-                raise
-            raise CommandError(f"{exc}. {GAVE_WAY}") from exc
+        except DatabaseError as exc:
+            failed = exc.__context__ if isinstance(exc, MigrationSchemaMissing) else exc
+            cause = failed and failed.__cause__
+            if isinstance(cause, LockNotAvailable):
+                raise CommandError(f"{exc}. {GAVE_WAY}") from exc
+            if isinstance(cause, InsufficientPrivilege):
+                raise CommandError(NOT_THE_OWNER) from exc
+            raise
         self._admit(database)
 
     def _admit(self, database: BaseDatabaseWrapper) -> None:
