@@ -18,6 +18,7 @@ HOST = "api.example.com"
 FRAME = """\
 {user}
 daemon off;
+master_process off; # whoever ends it leaves no worker behind
 pid {home}/pid;
 error_log stderr;
 events {{}}
