@@ -5,7 +5,7 @@ from functools import cache, partial, wraps
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_exempt
@@ -151,6 +151,8 @@ def _by_pydantic(operation: Operation) -> Read:
         try:
             for body, validate in models:
                 values |= validate({body: api.parser.parse_body(request)} if body else path).__dict__
+        except UnreadablePostError:  # there is nothing to be read again
+            raise
         except Exception:  # noqa: BLE001 (it comes again)
             return operation._get_values(request, path, _UNUSED)
         return values
