@@ -71,7 +71,8 @@ class Exposition:
 
     def close(self) -> None:
         """Remove the files. Called at exit, too, where a server lets Python come that far."""
-        if os.getpid() == self._owner:  # not in the workers, which inherit this with all else
+        # Not in the workers, which inherit this with all else, and whose last moments nobody measures.
+        if os.getpid() == self._owner:  # pragma: no branch
             shutil.rmtree(self._directory, ignore_errors=True)
 
 

@@ -154,6 +154,15 @@ def test_client_that_reads_steadily_is_not_cut_off(strict: Live) -> None:
         assert reader.getsockname()[1] in _held_open(port)
 
 
+def test_request_may_begin_while_the_one_before_is_answered(strict: Live) -> None:
+    """Its time is not up as long as the server has it wait."""
+    with contextlib.closing(_connect(strict.base_url, f"{LARGE.decode()}GET /livez HTTP/1.1\r\nHost: loc")) as client:
+        time.sleep(0.7)
+        client.sendall(b"alhost\r\nConnection: close\r\n\r\n")
+        with client.makefile("rb") as answers:
+            assert answers.read().endswith(b'{"status":"alive"}')
+
+
 def test_client_that_sends_nothing_is_let_go(strict: Live) -> None:
     with contextlib.closing(_connect(strict.base_url)) as silent:
         silent.settimeout(3)

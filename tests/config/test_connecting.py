@@ -85,6 +85,17 @@ def test_notifications_are_waited_for_as_long_as_asked() -> None:
         assert list(connection.notifies(timeout=0.01)) == []
 
 
+def test_connection_that_was_not_asked_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = patience._Crowd()
+    crowd._silent = True
+    monkeypatch.setattr(patience, "CROWD", 0)
+    with closing(connect(conninfo=live.database_urls()["DATABASE_URL"], autocommit=True)) as connection:
+        monkeypatch.setattr(patience, "_crowd", crowd)
+        with crowd._scouting, patience.at_most(1), pytest.raises(patience.NotAsked):
+            connection.execute("SELECT 1")
+        assert not connection.closed
+
+
 def test_who_waits_for_the_pool_in_vain_leaves_the_queue() -> None:
     """Until it connects again the pool would keep them, with all that they hold."""
     at = connections["default"].settings_dict
