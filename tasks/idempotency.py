@@ -19,7 +19,6 @@ from tasks import statements
 from tasks.models import IdempotencyKey, IdempotencyKeyQuerySet
 from tasks.statements import Parameter, Statement
 
-PURGED_AT_ONCE = 5_000  # so that nobody waits for long
 LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -90,17 +89,12 @@ def inserting(insert: Statement) -> Statement:
 
 def erase(user_id: str, using: str | None = None) -> None:
     """Delete all keys of the user: their answers hold what the user wrote."""
-    statements.delete(IdempotencyKey.objects.using(using).owned_by(user_id)).count()
+    IdempotencyKey.objects.using(using).owned_by(user_id).remove()
 
 
 def purge(using: str | None = None) -> int:
     """Delete the keys that have expired, of all users, and return how many those were."""
-    keys = IdempotencyKey.objects.using(using)
-    oldest = keys.expired().order_by("created_at").values_list("created_at", flat=True)
-    purged = 0
-    while times := list(oldest[:PURGED_AT_ONCE]):
-        purged += statements.delete(keys.filter(created_at__lte=times[-1])).count()
-    return purged
+    return IdempotencyKey.objects.using(using).expired().remove_by_age("created_at")
 
 
 def _values(key: Key, answer: Answer) -> dict[str, Any]:

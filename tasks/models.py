@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import uuid6
 from django.contrib.postgres.indexes import GinIndex
@@ -27,8 +27,11 @@ ASCII_WHITESPACE = " \t\n\v\f\r"  # what the database can judge whatever its loc
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
 ANSWERS_KEPT = dt.timedelta(hours=24)
 
+REMOVED_AT_ONCE = 5_000  # of what has expired: nobody waits for long
+
 WIRE_FIELDS = ("id", "user_id", "text", "completed", "order", "created_at", "updated_at", "completed_at")
 
+_M = TypeVar("_M", bound=models.Model)
 Row = dict[str, Any]  # one task as the API shows it: WIRE_FIELDS and their values
 
 WORDS = SearchVector("text", config="simple")  # of any language, as they stand
@@ -36,7 +39,6 @@ WORDS = SearchVector("text", config="simple")  # of any language, as they stand
 # The statement's clock, but always later than the last change: also when the clock steps back, and for the second of
 # two writers, whose statement started before the first one's ended.
 _CHANGE_TIME = Greatest(Now(), F("updated_at") + Value(dt.timedelta(microseconds=1)))
-
 
 _TIMES = ("created_at", "updated_at", "completed_at")
 
@@ -56,7 +58,6 @@ class _Instant(Func):
 AS_JSON = _Json(
     *(_Instant(name, name=name) if name in _TIMES else F(name) for name in WIRE_FIELDS), output_field=models.TextField()
 )
-
 
 # In the feed of changes.
 AS_UPSERT = Func(
@@ -86,11 +87,31 @@ class _Among(Func):
     output_field = models.BooleanField()
 
 
-class TaskQuerySet(models.QuerySet["Task"]):
+class OwnedQuerySet(models.QuerySet[_M]):
+    """Rows that have an owner, and that no others refer to."""
+
     def owned_by(self, user_id: str | Parameter) -> Self:
         """The one gate: every read and write on behalf of a user starts here."""
         return self.filter(user_id=user_id)
 
+    def removing(self) -> Statement:
+        """Delete the queryset's rows."""
+        return statements.delete(self)
+
+    def remove(self) -> int:
+        """Delete the queryset's rows, in one statement, and return how many there were."""
+        return self.removing().count()
+
+    def remove_by_age(self, time: str) -> int:
+        """Delete the queryset's rows, those of the earliest `time` first, and return how many there were."""
+        earliest = self.order_by(time).values_list(time, flat=True)
+        removed = 0
+        while times := list(earliest[:REMOVED_AT_ONCE]):
+            removed += self.filter(**{f"{time}__lte": times[-1]}).remove()
+        return removed
+
+
+class TaskQuerySet(OwnedQuerySet["Task"]):
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
 
@@ -129,10 +150,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
             derived["completed_at"] = Case(When(_is_true(values["completed"]), then=since))
         return statements.update(self, values | derived, returned)
 
-    def removing(self) -> Statement:
-        """Delete the queryset's tasks. Nothing refers to a task."""
-        return statements.delete(self)
-
     def add(self, **values: Any) -> Row:  # noqa: ANN401 (user_id, text, completed, order, id)
         """Insert one task, in one statement, and return it."""
         (row,) = _rows(self.adding({"id": uuid6.uuid7(), "completed": False, "order": 0} | values))
@@ -141,10 +158,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def change(self, **values: Any) -> list[Row]:  # noqa: ANN401 (any of text, completed, order)
         """Set `values` on the queryset's tasks, in one statement, and return them as they are then."""
         return _rows(self.changing(values))
-
-    def remove(self) -> int:
-        """Delete the queryset's tasks, in one statement, and return how many there were."""
-        return self.removing().count()
 
 
 def _is_true(completed: bool | Parameter) -> Expression:  # noqa: FBT001 (a column's value)
@@ -205,16 +218,6 @@ class Task(models.Model):
         return str(self.pk)
 
 
-class TombstoneQuerySet(models.QuerySet["Tombstone"]):
-    def owned_by(self, user_id: str | Parameter) -> Self:
-        """The one gate, as for tasks."""
-        return self.filter(user_id=user_id)
-
-    def remove(self) -> int:
-        """Delete the queryset's tombstones, in one statement, and return how many there were."""
-        return statements.delete(self).count()
-
-
 class Tombstone(models.Model):
     """What is kept of a deleted task, by the database's triggers, so that every copy of the list learns of it."""
 
@@ -224,7 +227,7 @@ class Tombstone(models.Model):
     revision = models.BigIntegerField()
     deleted_at = models.DateTimeField()
 
-    objects = TombstoneQuerySet.as_manager()
+    objects = OwnedQuerySet["Tombstone"].as_manager()
 
     class Meta:
         indexes = [
@@ -236,11 +239,7 @@ class Tombstone(models.Model):
         return str(self.task_id)
 
 
-class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
-    def owned_by(self, user_id: str | Parameter) -> Self:
-        """The one gate here, too."""
-        return self.filter(user_id=user_id)
-
+class IdempotencyKeyQuerySet(OwnedQuerySet["IdempotencyKey"]):
     def living(self) -> Self:
         return self.filter(created_at__gt=Now() - ANSWERS_KEPT)
 

@@ -16,7 +16,7 @@ from django.db import connections
 from django.db.models import F, Value
 
 from config.postgresql.row_security import acting_as
-from tasks import changes
+from tasks import changes, models
 from tasks.models import Task, Tombstone
 from tests.client import User
 from tests.shapes import assert_error
@@ -96,7 +96,7 @@ def test_purge_deletes_what_no_token_needs(sub: str) -> None:
 
 def test_purge_goes_through_all_of_them_in_batches(sub: str, monkeypatch: pytest.MonkeyPatch) -> None:
     TOMBSTONES.remove()
-    monkeypatch.setattr(changes, "PURGED_AT_ONCE", 3)
+    monkeypatch.setattr(models, "REMOVED_AT_ONCE", 3)
     TASKS.bulk_create(Task(user_id=sub, text="a") for _ in range(10))
     TASKS.owned_by(sub).remove()
     _age(31)

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db import DatabaseError
 
 from config.postgresql.row_security import acting_as
-from tasks import idempotency, queries
+from tasks import idempotency, models, queries
 from tasks.idempotency import Answer, Key
 from tasks.models import IdempotencyKey, Task
 from tests import live
@@ -144,7 +144,7 @@ def test_purge_deletes_the_expired_only(gunicorn: Live, owner: psycopg.Connectio
 
 
 def test_purge_goes_on_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idempotency, "PURGED_AT_ONCE", 2)
+    monkeypatch.setattr(models, "REMOVED_AT_ONCE", 2)
     KEYS.bulk_create(_row(f"{number}") for number in range(7))
     for number in range(7):
         KEYS.filter(user_id="purged", key=f"{number}").update(created_at=f"2020-01-0{number + 1}T00:00:00Z")
