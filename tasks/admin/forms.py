@@ -42,8 +42,7 @@ class TextField(forms.CharField):
         try:
             _text.validate_python(value)
         except Refused as exc:
-            reasons = [error["msg"].removeprefix("Value error, ") for error in exc.errors()]
-            raise ValidationError([f"The text {reason}." for reason in reasons]) from None
+            raise ValidationError([f"The text {error['msg']}." for error in exc.errors()]) from None
 
 
 class TaskForm(ModelForm):
