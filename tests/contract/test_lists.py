@@ -152,9 +152,8 @@ def test_repeated_parameters_are_refused(alice: User, name: str) -> None:
 # Sorts
 
 
-@pytest.mark.parametrize("limit", [1, 2, 500])
 @pytest.mark.parametrize("sort", SORTS)
-def test_sorts_go_through_all_pages_with_ties(alice: User, sort: str, limit: int) -> None:
+def test_sorts_go_through_all_pages_with_ties(alice: User, sort: str) -> None:
     made = [alice.task(f"task {number}", order=order) for number, order in enumerate((0, 7, -(2**31), 0, 2**31 - 1, 0))]
     tasks = [alice.patch(f"/tasks/{task['id']}", {"text": "changed"}).json for task in made[1::2]] + made[::2]
     field = sort.removeprefix("-")
@@ -162,7 +161,7 @@ def test_sorts_go_through_all_pages_with_ties(alice: User, sort: str, limit: int
         tasks, key=lambda task: (task["created_at"], task["id"]), reverse=sort in {"order", "-created_at"}
     )
     expected.sort(key=lambda task: task[field], reverse=sort.startswith("-"))
-    assert _walk(alice, sort=sort, limit=limit) == expected
+    assert _walk(alice, sort=sort, limit=2) == expected
 
 
 @pytest.mark.parametrize("sort", ["", "text", "--order", "+order", "ORDER", "order,created_at", "completed_at"])
