@@ -1,6 +1,7 @@
-"""Conditional requests, as RFC 9110, section 13, has them."""
+"""Conditional requests, as RFC 9110, section 13, has them: of a task, and of a list."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -146,3 +147,50 @@ def test_malformed_condition_is_refused(method: str, header: str, sent: str, ali
 
 def test_same_content_of_two_tasks_has_two_tags(alice: User) -> None:
     assert _made(alice)[1] != _made(alice)[1]
+
+
+# Lists
+
+
+def _again(user: User, path: str, tag: str) -> int:
+    return user.get(path, headers={"If-None-Match": tag}).status
+
+
+@pytest.mark.parametrize("query", ["", "?limit=1", "?completed=false&sort=order", "?q=nothing"])
+def test_list_that_has_not_changed_is_not_sent_again(alice: User, query: str) -> None:
+    for number in range(2):
+        alice.task(f"task {number}")
+    path = f"/tasks{query}"
+    tag = alice.get(path).headers["etag"]
+    answer = alice.get(path, headers={"If-None-Match": f'"another", {tag}'})
+    assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
+    assert answer.headers["cache-control"] == alice.get(path).headers["cache-control"]
+
+
+CHANGES: dict[str, Callable[[User, str], object]] = {
+    "create": lambda alice, _: alice.task(),
+    "change": lambda alice, path: alice.patch(path, {"text": "b"}),
+    "delete": lambda alice, path: alice.delete(path),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_list_is_sent_again_after_a_change(alice: User, bob: User, change: str) -> None:
+    path = f"/tasks/{alice.task()['id']}"
+    alice.task("another")
+    tag = alice.get("/tasks").headers["etag"]
+    bob.task()
+    assert _again(alice, "/tasks", tag) == 304
+    CHANGES[change](alice, path)
+    answer = alice.get("/tasks", headers={"If-None-Match": tag})
+    assert answer.status == 200
+    assert answer.headers["etag"] != tag
+
+
+def test_tag_is_of_one_list_of_one_user(alice: User, bob: User) -> None:
+    for user in (alice, alice, alice, bob):
+        user.task()
+    tag = alice.get("/tasks?limit=1").headers["etag"]
+    assert _again(alice, "/tasks?limit=1", tag) == 304
+    assert {_again(alice, path, tag) for path in ("/tasks", "/tasks?limit=2", "/tasks?limit=1&q=a")} == {200}
+    assert _again(bob, "/tasks?limit=1", tag) == 200
