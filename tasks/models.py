@@ -118,9 +118,6 @@ class TaskQuerySet(OwnedQuerySet["Task"]):
     def rows(self) -> models.QuerySet[Task, Row]:
         return cast("models.QuerySet[Task, Row]", self.values(*WIRE_FIELDS))
 
-    def as_json(self) -> models.QuerySet[Task, tuple[str]]:
-        return cast("models.QuerySet[Task, tuple[str]]", self.values_list(AS_JSON))
-
     def as_json_with_tag(self) -> models.QuerySet[Task, tuple[str, str]]:
         return cast("models.QuerySet[Task, tuple[str, str]]", self.values_list(AS_JSON, AS_TAG))
 
@@ -218,7 +215,7 @@ class Task(models.Model):
         return str(self.pk)
 
 
-class Tombstone(models.Model):
+class Tombstone(models.Model):  # noqa: DJ008 (nobody sees one)
     """What is kept of a deleted task, by the database's triggers, so that every copy of the list learns of it."""
 
     pk = models.CompositePrimaryKey("user_id", "task_id")
@@ -235,9 +232,6 @@ class Tombstone(models.Model):
             models.Index(fields=["deleted_at"], name="tombstone_deleted_at"),
         ]
 
-    def __str__(self) -> str:
-        return str(self.task_id)
-
 
 class IdempotencyKeyQuerySet(OwnedQuerySet["IdempotencyKey"]):
     def living(self) -> Self:
@@ -247,7 +241,7 @@ class IdempotencyKeyQuerySet(OwnedQuerySet["IdempotencyKey"]):
         return self.filter(created_at__lte=Now() - ANSWERS_KEPT)
 
 
-class IdempotencyKey(models.Model):
+class IdempotencyKey(models.Model):  # noqa: DJ008 (nobody sees one)
     """The answer to a request of a user's that came with this key. An expired one is free, and may be written over."""
 
     pk = models.CompositePrimaryKey("user_id", "key")
@@ -263,6 +257,3 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="idempotency_key_oldest_first")]  # for manage.py purge
-
-    def __str__(self) -> str:
-        return self.key

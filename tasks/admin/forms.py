@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -59,8 +59,8 @@ class TaskForm(ModelForm):
         super().__init__(*args, **options)
         if not self.instance._state.adding:
             self.initial["version"] = timestamp(self.instance.updated_at)
-        elif isinstance(user_id := self.fields.get("user_id"), forms.CharField):
-            user_id.strip = False  # it is opaque
+        else:
+            cast("forms.CharField", self.fields["user_id"]).strip = False  # it is opaque
 
     def clean_user_id(self) -> str:
         user_id: str = self.cleaned_data["user_id"]

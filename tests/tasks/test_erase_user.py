@@ -2,14 +2,12 @@
 
 import io
 import json
-import subprocess
 import sys
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from tasks.models import Task
-from tests.live import ROOT
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
 
@@ -39,13 +37,11 @@ def test_erase_of_nothing_succeeds() -> None:
     assert out.getvalue() == "Erased 0 tasks of nobody-at-all.\n"
 
 
-def test_erase_needs_yes_where_nobody_can_be_asked(tasks: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "manage.py", "erase_user", "alice-leaves"],
-        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "--yes" in done.stderr
+def test_erase_needs_yes_where_nobody_can_be_asked(tasks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
+    with pytest.raises(CommandError, match="--yes") as refused:
+        call_command("erase_user", "alice-leaves")
+    assert refused.value.returncode == 2
     assert ALICE.count() == tasks
 
 

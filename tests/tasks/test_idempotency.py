@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 
 from config.postgresql.row_security import acting_as
 from tasks import idempotency, models, queries
@@ -29,9 +29,9 @@ WAITING_SECONDS = 2.0
 KEYS = IdempotencyKey.objects.using("operator")
 
 
-@pytest.fixture(params=["gunicorn", "uvicorn"])
+@pytest.fixture
 def transport(request: pytest.FixtureRequest) -> Live:
-    server: Live = request.getfixturevalue(request.param)
+    server: Live = request.getfixturevalue(getattr(request, "param", "gunicorn"))
     return server
 
 
@@ -51,6 +51,7 @@ def _count(user: User) -> int:
     return count
 
 
+@pytest.mark.parametrize("transport", ["gunicorn", "uvicorn"], indirect=True)
 def test_twins_make_one_task(alice: User) -> None:
     with ThreadPoolExecutor(TWINS) as pool:
         for turn in range(ROUNDS):
@@ -209,6 +210,27 @@ def test_several_statements_that_fail_leave_nothing_behind() -> None:
         idempotency.once(KEY, fail)
     assert not Task.objects.owned_by("erin").exists()
     assert not idempotency.once(KEY, _two_tasks).replayed
+
+
+@pytest.mark.usefixtures("erin")
+def test_key_that_somebody_holds_is_still_running(owner: psycopg.Connection[Any]) -> None:
+    held = "SELECT pg_advisory_xact_lock(hashtextextended(%s, hashtextextended(%s, 0)))"
+    with owner.transaction():
+        owner.execute(held, [KEY.key, KEY.user_id])
+        with pytest.raises(idempotency.StillRunning):
+            idempotency.once(KEY, _two_tasks)
+    assert not Task.objects.owned_by("erin").exists()
+
+
+@pytest.mark.usefixtures("erin")
+def test_another_lock_that_was_waited_for_in_vain_is_what_it_is(owner: psycopg.Connection[Any]) -> None:
+    def wait() -> Answer:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '1ms'")
+        return _two_tasks()
+
+    with _tasks_locked(owner), pytest.raises(OperationalError, match="lock timeout"):
+        idempotency.once(KEY, wait)
 
 
 @pytest.mark.usefixtures("erin")

@@ -3,9 +3,11 @@
 import datetime as dt
 import io
 import json
+import os
 import stat
 import sys
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from tasks import parsing
+from tasks import importing
 from tasks.export import Form, export, stream
 from tasks.importing import Outcome, Refused, import_tasks
+from tasks.management.commands import export_user
 from tasks.models import Row, Task
+from tasks.parsing import Record
 from tasks.queries import erase_user
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
@@ -192,6 +196,16 @@ def test_problems_are_reported_as_json(tmp_path: Path) -> None:
     assert json.loads(out.getvalue()) == {"count": 1, "problems": [{"line": 2, "why": "id: must be a UUID"}]}
 
 
+def test_id_that_is_taken_while_the_file_is_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    his = OPERATOR.add(user_id="bob", text="his")
+    monkeypatch.setattr(importing, "_conflicts", lambda *_: [])  # it was free when they were looked for
+    with pytest.raises(Refused) as refused:
+        import_tasks("alice-moves", [Record(1, _line()), Record(2, _line(id=str(his["id"])))])
+    assert [problem.why for problem in refused.value.problems] == ["an id was taken meanwhile"]
+    assert not ALICE.exists()
+    assert OPERATOR.get(id=his["id"]).text == "his"
+
+
 # export_user
 
 
@@ -221,6 +235,26 @@ def test_export_never_overwrites(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_export_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 (any)
+        export_user._write_file(tmp_path / "file", chunks())
+    assert not list(tmp_path.iterdir())
+
+
+def test_export_to_a_reader_that_went_away_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe, (tmp_path / "stdout").open("w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with pytest.raises(CommandError, match="went away"):
+            call_command("export_user", "alice-moves", stdout=pipe)
+        os.dup2(stdout.fileno(), writing)  # so that closing it flushes to somebody
+
+
 def test_export_is_of_this_user_only(tasks: list[Row]) -> None:
     OPERATOR.add(user_id="bob", text="his")
     assert {task["user_id"] for task in json.loads(_export())["tasks"]} == {"alice-moves"}
@@ -235,7 +269,7 @@ def test_user_id_that_cannot_be_is_misuse(command: str, sub: str) -> None:
 
 
 def test_import_is_one_transaction() -> None:
-    records = [parsing.Record(number, _line()) for number in range(1, 4)]
+    records = [Record(number, _line()) for number in range(1, 4)]
     with pytest.raises(Refused):
         import_tasks("alice-moves", [*records, records[0]])
     assert not ALICE.exists()
@@ -245,9 +279,9 @@ def test_import_is_one_transaction() -> None:
 
 def test_imports_at_once_wait_for_each_other() -> None:
     user_id = f"alice-{uuid.uuid4()}"
-    records = [parsing.Record(number, _line()) for number in range(1_000)]
+    records = [Record(number, _line()) for number in range(1_000)]
 
-    def run(records: list[parsing.Record]) -> Outcome:
+    def run(records: list[Record]) -> Outcome:
         try:
             return import_tasks(user_id, records)
         finally:

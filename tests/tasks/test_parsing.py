@@ -17,6 +17,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "line 1: the file ends"),
     "list": (b"[]", "line 1: is not JSON: expected {"),
     "no tasks": (b'{"count": 0}', '"tasks"'),
+    "nothing": (b"{}", '"tasks"'),
     "truncated between tasks": (b'{"tasks": [\n{},\n', "line 3: the file ends"),
     "truncated in a text": (b'{"tasks": [\n{"text": "a', "line 2: the file ends"),
     "truncated in an object": (b'{"tasks": [\n{"text": "a"', "line 2: the file ends"),

@@ -41,6 +41,7 @@ FOUND = {
     "a regular expression": ("^.*$|a+?", "x^.*$|a+?"),
     "director of a regular expression": ("***=", "a***=b"),
     "quotes": ('O\'Neill "x"', '"X" o\'neill'),
+    "more of a letter than there are ways to list": ("sssssss", "SSSSSSS"),
     "across lines": ("a b", "a\nb"),
     "more words than PostgreSQL keeps expressions": (
         " ".join("abcdefghijklmnopqrstuvwxyz0123456789"),
