@@ -9,12 +9,12 @@ from functools import cache
 from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
-from tasks import idempotency, statements
+from tasks import idempotency, statements, turns
 from tasks.models import AS_JSON, AS_TAG, Task, TaskQuerySet, Tombstone
 from tasks.preconditions import ALWAYS, PreconditionFailed, Preconditions
 from tasks.statements import Parameter, Statement
 
-ERASED_AT_ONCE = 10_000  # by one statement: the database gives the API's role 4 seconds for it
+DELETED_AT_ONCE = 10_000  # by one statement: the database gives the API's role 4 seconds for it
 
 
 class Tagged(NamedTuple):
@@ -62,7 +62,7 @@ def erase_user(user_id: str, using: str | None = None) -> int:
     tasks = Task.objects.using(using).owned_by(user_id)
     erased = 0
     while tasks.exists():
-        erased += tasks.filter(pk__in=tasks.values("pk")[:ERASED_AT_ONCE]).remove()
+        erased += tasks.filter(pk__in=tasks.values("pk")[:DELETED_AT_ONCE]).remove()
     Tombstone.objects.using(using).owned_by(user_id).remove()
     idempotency.erase(user_id, using)
     return erased
@@ -82,8 +82,16 @@ def checked(user_id: str, task_id: UUID, when: Preconditions) -> Tagged:
 
 
 def clear_completed(user_id: str) -> int:
-    """Delete the user's completed tasks, and return how many there were."""
-    return _clear().count(user_id=user_id)
+    """Delete the user's completed tasks, some thousands by each message, and return how many there were.
+
+    Each message takes the user's turn first: where it finds fewer than it may delete, there are no more.
+    """
+    who, cleared = {"user_id": user_id}, 0
+    while True:
+        _, deleted = statements.together([(turns.OF_USER, who), (_clear(DELETED_AT_ONCE), who)])
+        cleared += len(deleted)
+        if len(deleted) < DELETED_AT_ONCE:
+            return cleared
 
 
 def refused(user_id: str, task_id: UUID, when: Preconditions) -> NoReturn:
@@ -125,20 +133,16 @@ def deleting(preconditions: tuple[str, ...]) -> Statement:
 
 
 @cache
-def _clear() -> Statement:
-    return own().filter(completed=True).removing()
+def _clear(most: int) -> Statement:
+    return own().filter(pk__in=own().filter(completed=True).values("pk")[:most]).removing()
 
 
 def chosen(preconditions: tuple[str, ...]) -> TaskQuerySet:
     """The one task, if it meets the preconditions: judged under the lock, so that of two writers one wins."""
-    task = _one()
+    task = own().filter(id=parameter("id"))
     if "match" in preconditions:
         task = task.tagged("match")
     return task.not_tagged("none_match") if "none_match" in preconditions else task
-
-
-def _one() -> TaskQuerySet:
-    return own().filter(id=parameter("id"))
 
 
 def own() -> TaskQuerySet:
