@@ -58,7 +58,7 @@ def once(key: Key, operation: Callable[[], Answer]) -> Answer:
         for kept in _find().rows(user_id=key.user_id, key=key.key):
             return _answer(key, kept, replayed=True)
         answer = operation()
-        _keep().count(**_values(key, answer), body=answer.body)
+        _keep().count(**_values(key, answer.status, answer.headers), body=answer.body)
         return answer
 
 
@@ -67,7 +67,7 @@ def insert_once(
 ) -> Answer:
     """The same in one message to the database, which `inserting` made of an INSERT; `values` are its own."""
     with _or_still_running(key):
-        ((*kept, known),) = inserting.rows(**values | _values(key, Answer(status, headers, "")))
+        ((*kept, known),) = inserting.rows(**values | _values(key, status, headers))
     return _answer(key, kept, replayed=known)
 
 
@@ -97,13 +97,13 @@ def purge(using: str | None = None) -> int:
     return IdempotencyKey.objects.using(using).expired().remove_by_age("created_at")
 
 
-def _values(key: Key, answer: Answer) -> dict[str, Any]:
+def _values(key: Key, status: int, headers: Mapping[str, str]) -> dict[str, Any]:
     return {
         "user_id": key.user_id,
         "key": key.key,
         "digest": key.digest,
-        "status": answer.status,
-        "headers": orjson.dumps(dict(answer.headers)).decode(),
+        "status": status,
+        "headers": orjson.dumps(dict(headers)).decode(),
     }
 
 

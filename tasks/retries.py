@@ -98,5 +98,5 @@ def _taking_keys(operation: Operation, without_key: Operation) -> Operation:
 
 
 def _answer(made: HttpResponse) -> Answer:
-    own = {name: made[name] for name in ("Location", "ETag") if name in made}
+    own = {"ETag": made["ETag"]} if "ETag" in made else {}
     return Answer(made.status_code, own, made.content.decode())

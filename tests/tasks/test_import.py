@@ -18,9 +18,9 @@ from django.db import connections
 
 from tasks import importing
 from tasks.export import Form, export, stream
-from tasks.importing import Outcome, Refused, import_tasks
+from tasks.importing import Outcome, Problem, Refused, import_tasks
 from tasks.management.commands import export_user
-from tasks.models import Row, Task
+from tasks.models import WIRE_FIELDS, Row, Task
 from tasks.parsing import Record
 from tasks.queries import erase_user
 
@@ -142,6 +142,11 @@ def test_bad_line_is_reported_with_its_number(tmp_path: Path, changes: dict[str,
     assert "has 1 bad lines" in said
 
 
+def test_line_of_a_csv_that_is_no_task_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "tasks.csv").write_text(f"{','.join(WIRE_FIELDS)}\na,b\n")
+    assert "line 2: has 2 columns instead of 8" in _problems(tmp_path / "tasks.csv")
+
+
 def test_all_bad_lines_are_counted_and_the_first_ones_shown(tmp_path: Path) -> None:
     said = _problems(_json_file(tmp_path, *[_line(text="")] * 150))
     assert "line 101: " in said
@@ -201,7 +206,7 @@ def test_id_that_is_taken_while_the_file_is_read_is_refused(monkeypatch: pytest.
     monkeypatch.setattr(importing, "_conflicts", lambda *_: [])  # it was free when they were looked for
     with pytest.raises(Refused) as refused:
         import_tasks("alice-moves", [Record(1, _line()), Record(2, _line(id=str(his["id"])))])
-    assert [problem.why for problem in refused.value.problems] == ["an id was taken meanwhile"]
+    assert refused.value == Refused([Problem(0, "an id was taken meanwhile")], 1)
     assert not ALICE.exists()
     assert OPERATOR.get(id=his["id"]).text == "his"
 

@@ -1,9 +1,11 @@
 """Numbers on all tasks."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.db import OperationalError, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tasks import statistics
@@ -52,7 +54,11 @@ def test_totals_are_estimated_where_there_are_many(monkeypatch: pytest.MonkeyPat
     with connections["operator"].cursor() as cursor:
         cursor.execute("ANALYZE tasks_task")
     monkeypatch.setattr(statistics, "COUNTED_UP_TO", 1000)
-    numbers = statistics.take()
+    monkeypatch.setattr(statistics, "SAMPLED", 501)
+    with CaptureQueriesContext(connections["operator"]) as executed:
+        numbers = statistics.take()
+    (percent,) = re.findall(r"TABLESAMPLE SYSTEM \(([0-9.]+)\)", "".join(query["sql"] for query in executed))
+    assert float(percent) == pytest.approx(25, rel=0.05)
     assert not numbers.exact
     assert numbers.tasks == pytest.approx(2004, rel=0.05)
     assert numbers.users == pytest.approx(7, abs=2)
