@@ -126,7 +126,7 @@ def _rows(user_id: str, records: Iterable[Record], refused: Refused) -> Iterator
 
 def _explain(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        yield ": ".join([*(ascii(name).strip("'") for name in problem["loc"][:1]), problem["msg"]])
+        yield ": ".join([*(ascii(name).strip("'") for name in problem["loc"]), problem["msg"]])
 
 
 # SQL of our own: Django has no COPY and no `INSERT ... SELECT`.

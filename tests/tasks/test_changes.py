@@ -51,9 +51,9 @@ def _age(days: float) -> None:
 
 def test_token_is_good_for_thirty_days(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     since = _feed(alice)["next_since"]
-    _days_later(monkeypatch, 29.99)
+    _days_later(monkeypatch, 29.999)
     assert alice.get(f"/tasks/changes?since={since}").status == 200
-    _days_later(monkeypatch, 30.01)
+    _days_later(monkeypatch, 30.001)
     assert_error(alice.get(f"/tasks/changes?since={since}"), 410)
 
 

@@ -108,6 +108,15 @@ def test_calendar_programs_read_the_texts(rows: list[Row]) -> None:
         assert int(todo["X-APPLE-SORT-ORDER"]) == row["order"]
 
 
+def test_calendar_says_what_it_is_and_who_wrote_it() -> None:
+    assert _file([], Form.ICS).splitlines() == [
+        b"BEGIN:VCALENDAR",
+        b"VERSION:2.0",
+        b"PRODID:-//Tasks API//Export//EN",
+        b"END:VCALENDAR",
+    ]
+
+
 @given(row=GIVEN_ROWS)
 def test_calendar_programs_read_the_times(row: Row) -> None:
     (todo,) = _todos(_file([row], Form.ICS))

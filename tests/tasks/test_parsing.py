@@ -22,6 +22,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "truncated in a text": (b'{"tasks": [\n{"text": "a', "line 2: the file ends"),
     "truncated in an object": (b'{"tasks": [\n{"text": "a"', "line 2: the file ends"),
     "truncated after the tasks": (b'{"tasks": [\n{}]\n', "line 3: the file ends"),
+    "letters between": (b'{"tasks": X[]}', "expected ["),
     "no comma": (b'{"tasks": [\n{}\n{}]}', "line 3: is not JSON: expected ]"),
     "more after the end": (b'{"tasks": []}\n{"tasks": []}', "line 2: there is more"),
     "tasks twice": (b'{"tasks": [], "tasks": []}', "twice"),

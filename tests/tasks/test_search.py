@@ -41,7 +41,7 @@ FOUND = {
     "a regular expression": ("^.*$|a+?", "x^.*$|a+?"),
     "director of a regular expression": ("***=", "a***=b"),
     "quotes": ('O\'Neill "x"', '"X" o\'neill'),
-    "more of a letter than there are ways to list": ("sssssss", "SSSSSSS"),
+    "more of a letter than there are ways to list": ("Xsssssss", "xSSSSSSS"),
     "across lines": ("a b", "a\nb"),
     "more words than PostgreSQL keeps expressions": (
         " ".join("abcdefghijklmnopqrstuvwxyz0123456789"),
@@ -50,6 +50,11 @@ FOUND = {
 }
 NOT_FOUND = {
     "one of two words": ("milk bread", "milk"),
+    "no letter but its own": ("k", "X"),
+    "one of more words than PostgreSQL keeps expressions": (
+        " ".join("abcdefghijklmnopqrstuvwxyz0123456789"),
+        "abcdefghijklmnopqrstuvwxy0123456789",
+    ),
     "percent is no wildcard": ("5%f", "50% off"),
     "percent alone": ("%", "milk"),
     "underscore is no wildcard": ("a_b", "axb"),
