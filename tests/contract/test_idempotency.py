@@ -70,6 +70,15 @@ def test_key_with_another_body_is_refused(alice: User, key: str) -> None:
     assert _texts(alice) == ["Buy groceries"]
 
 
+def test_key_with_another_path_is_refused(alice: User, key: str) -> None:
+    first = _create(alice, key)
+    for path in ("/tasks/clear-completed", "/tasks/batch", f"{first.headers['location']}/move"):
+        document = {"operations": [{"op": "create", "task": GROCERIES}]} if path.endswith("batch") else {"to": "first"}
+        answer = alice.post(path, document, headers={"Idempotency-Key": key})
+        assert (answer.status, answer.json["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert _texts(alice) == ["Buy groceries"]
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks import parsing
-from tasks.export import Form
+from tasks.export import Form, export
+from tasks.models import Row
 from tasks.parsing import BadFile, Record
+from tasks.schemas import task_json
+from tests.tasks.test_export import ROWS
 
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "line 1: the file ends"),
@@ -106,6 +109,13 @@ def test_json_as_other_programs_save_it_is_read_in_pieces_of_any_size(
     document = {"count": 17, "tasks": tasks, "more": [1, {"a": None}, -2.5e3]}
     content = mark + json.dumps(document, indent=indent, ensure_ascii=False)
     assert [record.values for record in _read(content.encode(), Form.JSON)] == tasks
+
+
+@settings(max_examples=50)
+@given(rows=ROWS, form=st.sampled_from([Form.JSON, Form.CSV]))
+def test_what_was_exported_is_read_as_it_was(rows: list[Row], form: Form) -> None:
+    shown = [json.loads(task_json(row)) for row in rows]
+    assert [record.values for record in _read(b"".join(export(rows, form)), form)] == shown
 
 
 @pytest.mark.parametrize("indent", [None, 1])

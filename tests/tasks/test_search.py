@@ -42,6 +42,7 @@ FOUND = {
     "director of a regular expression": ("***=", "a***=b"),
     "quotes": ('O\'Neill "x"', '"X" o\'neill'),
     "more of a letter than there are ways to list": ("Xsssssss", "xSSSSSSS"),
+    "more ways to write it than can be tried": ("ffi" * 33, "\ufb03" * 33),
     "across lines": ("a b", "a\nb"),
     "more words than PostgreSQL keeps expressions": (
         " ".join("abcdefghijklmnopqrstuvwxyz0123456789"),
