@@ -162,6 +162,7 @@ def test_list_that_has_not_changed_is_not_sent_again(alice: User, query: str) ->
         alice.task(f"task {number}")
     path = f"/tasks{query}"
     tag = alice.get(path).headers["etag"]
+    assert re.fullmatch('W/"[0-9a-f]{16}"', tag)
     answer = alice.get(path, headers={"If-None-Match": f'"another", {tag}'})
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
     assert answer.headers["cache-control"] == alice.get(path).headers["cache-control"]

@@ -38,6 +38,7 @@ def test_create_with_a_key_answers_as_without(alice: User, key: str) -> None:
     answer = _create(alice, key)
     assert answer.status == 201
     assert answer.headers["location"] == f"/tasks/{answer.json['id']}"
+    assert answer.headers["content-type"] == "application/json"
     assert "idempotency-replayed" not in answer.headers
     assert alice.get(answer.headers["location"]).json == answer.json
 
@@ -62,9 +63,10 @@ def test_first_answer_outlives_its_task(alice: User, key: str) -> None:
     assert _texts(alice) == []
 
 
-def test_key_with_another_body_is_refused(alice: User, key: str) -> None:
+@pytest.mark.parametrize("other", [GROCERIES | {"text": "Buy bread"}, GROCERIES | {"completed": False}])
+def test_key_with_another_body_is_refused(alice: User, key: str, other: dict[str, object]) -> None:
     _create(alice, key)
-    answer = _create(alice, key, {"text": "Buy bread", "order": 3})
+    answer = _create(alice, key, other)
     assert (answer.status, answer.json["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert "idempotency-replayed" not in answer.headers
     assert _texts(alice) == ["Buy groceries"]

@@ -19,7 +19,7 @@ from tests.tasks.test_export import ROWS
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "line 1: the file ends"),
     "list": (b"[]", "line 1: is not JSON: expected {"),
-    "no tasks": (b'{"count": 0}', '"tasks"'),
+    "no tasks": (b'{"count": 0}', 'line 1: the JSON object has no "tasks"'),
     "nothing": (b"{}", '"tasks"'),
     "truncated between tasks": (b'{"tasks": [\n{},\n', "line 3: the file ends"),
     "truncated in a text": (b'{"tasks": [\n{"text": "a', "line 2: the file ends"),
@@ -116,6 +116,12 @@ def test_json_as_other_programs_save_it_is_read_in_pieces_of_any_size(
 def test_what_was_exported_is_read_as_it_was(rows: list[Row], form: Form) -> None:
     shown = [json.loads(task_json(row)) for row in rows]
     assert [record.values for record in _read(b"".join(export(rows, form)), form)] == shown
+
+
+def test_line_of_a_bad_character_is_right_in_many_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "_READ", 20)
+    with pytest.raises(BadFile, match="line 42: is not UTF-8"):
+        _read(b'{"tasks": [\n' + b'{"order": 1},\n' * 40 + b'"\xfc"]}', Form.JSON)
 
 
 @pytest.mark.parametrize("indent", [None, 1])

@@ -16,6 +16,7 @@ FOUND = {
     "Cyrillic": ("\u041c\u041e\u041b\u041e\u041a\u041e", "\u043c\u043e\u043b\u043e\u043a\u043e"),
     "sharp s as ss": ("STRASSE", "Hauptstra\u00dfe"),
     "ss as sharp s": ("stra\u00dfe", "HAUPTSTRASSE"),
+    "as many ways to write it as are tried": ("ssssss", "\xdf\xdf\xdf"),
     "capital sharp s": ("stra\u1e9ee", "Hauptstrasse"),
     "half a sharp s": ("stras", "Hauptstra\u00dfe"),
     "sharp s before s": ("schlossstrasse", "Schlo\u00dfstra\u00dfe"),
