@@ -208,6 +208,7 @@ def test_count_that_is_known_is_not_counted_again(alice: User, monkeypatch: pyte
     for key, (until, found) in list(memory._known.items()):
         memory._known[key] = until, found._replace(value=99)
     assert alice.get("/tasks?limit=1").json["count"] == 99
+    assert alice.get("/tasks?limit=1&completed=false").json["count"] == 2
     alice.task()
     assert alice.get("/tasks?limit=1").json["count"] == 3
 

@@ -34,6 +34,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "deep": (b'{"tasks": [' + b"[" * 100_000, "nested too deeply"),
     "Latin-1": ('{"tasks": [\n{"text": "ü"}]}'.encode("latin-1"), "line 2: is not UTF-8"),
     "UTF-16": ('{"tasks": []}'.encode("utf-16"), "line 1: is UTF-16"),
+    "cut in a character": (b'{"tasks": []}\n\xc3', "line 2: is not UTF-8"),
     "one endless text": (b'{"tasks": [\n{"text": "' + b"a" * 300_000, "line 2: is not JSON"),
 }
 

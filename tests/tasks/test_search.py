@@ -17,6 +17,7 @@ FOUND = {
     "sharp s as ss": ("STRASSE", "Hauptstra\u00dfe"),
     "ss as sharp s": ("stra\u00dfe", "HAUPTSTRASSE"),
     "as many ways to write it as are tried": ("ssssss", "\xdf\xdf\xdf"),
+    "middle of a letter": ("\u0308", "\u0390"),
     "capital sharp s": ("stra\u1e9ee", "Hauptstrasse"),
     "half a sharp s": ("stras", "Hauptstra\u00dfe"),
     "sharp s before s": ("schlossstrasse", "Schlo\u00dfstra\u00dfe"),
