@@ -14,7 +14,6 @@ from tasks.statements import Parameter, Statement
 
 DAYS = 30  # that a token is good for, and tombstones are kept
 LATEST = dt.timedelta(hours=1)  # that a deletion commits after its time, and that two clocks differ by
-PURGED_AT_ONCE = 5_000  # so that nobody waits for long
 
 
 class ExpiredToken(Exception):
@@ -36,7 +35,8 @@ def read(user_id: str, since: str | None, limit: int) -> Changes:
     One statement, so one snapshot; and what commits later has a later revision (tasks/turns.py).
     """
     now = int(time())
-    after, complete_at = _position(user_id, since) if since is not None else (0, now)
+    # The last revision that the token's holder has, and the time of which all deletions are known to them.
+    after, complete_at = tokens.read(since, "since", user_id) if since is not None else (0, now)
     if complete_at < now - DAYS * 24 * 3600:
         raise ExpiredToken
     rows = _since(limit + 1).rows(user_id=user_id, revision=after)
@@ -55,19 +55,8 @@ def newest_revision(user_id: str) -> int:
 
 def purge(days: int, using: str | None = None) -> int:
     """Delete the tombstones of all users that are older than that, and return how many those were."""
-    tombstones = Tombstone.objects.using(using)
-    expired = tombstones.filter(deleted_at__lt=Now() - dt.timedelta(days=days) - LATEST)
-    oldest = expired.order_by("deleted_at").values_list("deleted_at", flat=True)
-    purged = 0
-    while times := list(oldest[:PURGED_AT_ONCE]):
-        purged += tombstones.filter(deleted_at__lte=times[-1]).remove()
-    return purged
-
-
-def _position(user_id: str, token: str) -> tuple[int, int]:
-    """The last revision that the token's holder has, and the time of which all deletions are known to them."""
-    revision, complete_at = tokens.read(token, "since", user_id)
-    return revision, complete_at
+    before = Now() - dt.timedelta(days=days) - LATEST
+    return Tombstone.objects.using(using).filter(deleted_at__lt=before).remove_by_age("deleted_at")
 
 
 @cache

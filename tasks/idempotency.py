@@ -19,7 +19,6 @@ from tasks import statements
 from tasks.models import IdempotencyKey, IdempotencyKeyQuerySet
 from tasks.statements import Parameter, Statement
 
-PURGED_AT_ONCE = 5_000  # so that nobody waits for long
 LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -59,7 +58,7 @@ def once(key: Key, operation: Callable[[], Answer]) -> Answer:
         for kept in _find().rows(user_id=key.user_id, key=key.key):
             return _answer(key, kept, replayed=True)
         answer = operation()
-        _keep().count(**_values(key, answer), body=answer.body)
+        _keep().count(**_values(key, answer.status, answer.headers), body=answer.body)
         return answer
 
 
@@ -68,7 +67,7 @@ def insert_once(
 ) -> Answer:
     """The same in one message to the database, which `inserting` made of an INSERT; `values` are its own."""
     with _or_still_running(key):
-        ((*kept, known),) = inserting.rows(**values | _values(key, Answer(status, headers, "")))
+        ((*kept, known),) = inserting.rows(**values | _values(key, status, headers))
     return _answer(key, kept, replayed=known)
 
 
@@ -90,26 +89,21 @@ def inserting(insert: Statement) -> Statement:
 
 def erase(user_id: str, using: str | None = None) -> None:
     """Delete all keys of the user: their answers hold what the user wrote."""
-    statements.delete(IdempotencyKey.objects.using(using).owned_by(user_id)).count()
+    IdempotencyKey.objects.using(using).owned_by(user_id).remove()
 
 
 def purge(using: str | None = None) -> int:
     """Delete the keys that have expired, of all users, and return how many those were."""
-    keys = IdempotencyKey.objects.using(using)
-    oldest = keys.expired().order_by("created_at").values_list("created_at", flat=True)
-    purged = 0
-    while times := list(oldest[:PURGED_AT_ONCE]):
-        purged += statements.delete(keys.filter(created_at__lte=times[-1])).count()
-    return purged
+    return IdempotencyKey.objects.using(using).expired().remove_by_age("created_at")
 
 
-def _values(key: Key, answer: Answer) -> dict[str, Any]:
+def _values(key: Key, status: int, headers: Mapping[str, str]) -> dict[str, Any]:
     return {
         "user_id": key.user_id,
         "key": key.key,
         "digest": key.digest,
-        "status": answer.status,
-        "headers": orjson.dumps(dict(answer.headers)).decode(),
+        "status": status,
+        "headers": orjson.dumps(dict(headers)).decode(),
     }
 
 

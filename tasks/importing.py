@@ -11,14 +11,13 @@ from django.db.backends.utils import CursorWrapper
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from tasks.models import WIRE_FIELDS, Row, Task
+from tasks.parameters import INSTANT
 from tasks.parsing import Record
-from tasks.schemas import Completed, Order, TaskID, Text
+from tasks.schemas import Completed, Order, TaskID, Text, refusal
 from tasks.turns import writing_for
 
 PROBLEMS_KEPT = 100
 CLOCKS_DIFFER_BY = dt.timedelta(minutes=5)
-
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +72,12 @@ def import_tasks(user_id: str, records: Iterable[Record], *, dry_run: bool = Fal
 
 
 def _instant(value: object) -> dt.datetime:
-    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
-        raise ValueError("must be a time like 2026-11-20T11:31:30.537123Z")
+    if not isinstance(value, str) or not re.fullmatch(INSTANT, value, re.ASCII):
+        raise refusal("must be a time like 2026-11-20T11:31:30.537123Z")
     try:
         return dt.datetime.fromisoformat(value).astimezone(dt.UTC)
-    except OverflowError:
-        raise ValueError("is out of range") from None
+    except (OverflowError, ValueError):
+        raise refusal("is out of range") from None
 
 
 Instant = Annotated[dt.datetime, BeforeValidator(_instant)]
@@ -101,11 +100,11 @@ class ImportedTask(BaseModel):
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
         if self.completed != (self.completed_at is not None):
-            raise ValueError("completed_at is there exactly when completed is true")
+            raise refusal("completed_at is there exactly when completed is true")
         if not self.created_at <= (self.completed_at or self.created_at) <= self.updated_at:
-            raise ValueError("created_at, completed_at, updated_at must be in this order")
+            raise refusal("created_at, completed_at, updated_at must be in this order")
         if self.updated_at > dt.datetime.now(dt.UTC) + CLOCKS_DIFFER_BY:
-            raise ValueError("updated_at is in the future")
+            raise refusal("updated_at is in the future")
         return self
 
 
@@ -127,8 +126,7 @@ def _rows(user_id: str, records: Iterable[Record], refused: Refused) -> Iterator
 
 def _explain(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        message = problem["msg"].removeprefix("Value error, ")
-        yield ": ".join([*(ascii(name).strip("'") for name in problem["loc"][:1]), message])
+        yield ": ".join([*(ascii(name).strip("'") for name in problem["loc"]), problem["msg"]])
 
 
 # SQL of our own: Django has no COPY and no `INSERT ... SELECT`.

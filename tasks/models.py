@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 from uuid import UUID
 
 import uuid6
@@ -28,9 +28,12 @@ ASCII_WHITESPACE = " \t\n\v\f\r"  # what the database can judge whatever its loc
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
 ANSWERS_KEPT = dt.timedelta(hours=24)
 
+REMOVED_AT_ONCE = 5_000  # of what has expired: nobody waits for long
+
 CLIENT_FIELDS = ("text", "completed", "order")  # what a client decides of a task
 WIRE_FIELDS = ("id", "user_id", *CLIENT_FIELDS, "created_at", "updated_at", "completed_at")
 
+_M = TypeVar("_M", bound=models.Model)
 Row = dict[str, Any]  # one task as the API shows it: WIRE_FIELDS and their values
 
 WORDS = SearchVector("text", config="simple")  # of any language, as they stand
@@ -92,11 +95,31 @@ class _Among(Func):
     output_field = models.BooleanField()
 
 
-class TaskQuerySet(models.QuerySet["Task"]):
+class OwnedQuerySet(models.QuerySet[_M]):
+    """Rows that have an owner, and that no others refer to."""
+
     def owned_by(self, user_id: str | Parameter) -> Self:
         """The one gate: every read and write on behalf of a user starts here."""
         return self.filter(user_id=user_id)
 
+    def removing(self) -> Statement:
+        """Delete the queryset's rows."""
+        return statements.delete(self)
+
+    def remove(self) -> int:
+        """Delete the queryset's rows, in one statement, and return how many there were."""
+        return self.removing().count()
+
+    def remove_by_age(self, time: str) -> int:
+        """Delete the queryset's rows, those of the earliest `time` first, and return how many there were."""
+        earliest = self.order_by(time).values_list(time, flat=True)
+        removed = 0
+        while times := list(earliest[:REMOVED_AT_ONCE]):
+            removed += self.filter(**{f"{time}__lte": times[-1]}).remove()
+        return removed
+
+
+class TaskQuerySet(OwnedQuerySet["Task"]):
     def one_of(self, user_id: str | Parameter, task_id: UUID | Parameter) -> Self:
         """One task of the user's. In another collation an index that has all of theirs is no way to it, its id is."""
         return self.alias(owner=Collate("user_id", "C")).filter(id=task_id, owner=user_id)
@@ -106,9 +129,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def rows(self) -> models.QuerySet[Task, Row]:
         return cast("models.QuerySet[Task, Row]", self.values(*WIRE_FIELDS))
-
-    def as_json(self) -> models.QuerySet[Task, tuple[str]]:
-        return cast("models.QuerySet[Task, tuple[str]]", self.values_list(AS_JSON))
 
     def as_json_with_tag(self) -> models.QuerySet[Task, tuple[str, str]]:
         return cast("models.QuerySet[Task, tuple[str, str]]", self.values_list(AS_JSON, AS_TAG))
@@ -139,10 +159,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
             derived["completed_at"] = Case(When(_is_true(values["completed"]), then=since))
         return statements.update(self, values | derived, returned)
 
-    def removing(self) -> Statement:
-        """Delete the queryset's tasks. Nothing refers to a task."""
-        return statements.delete(self)
-
     def add(self, **values: Any) -> Row:  # noqa: ANN401 (user_id, text, completed, order, id)
         """Insert one task, in one statement, and return it."""
         (row,) = _rows(self.adding({"id": uuid6.uuid7(), "completed": False} | values))
@@ -151,10 +167,6 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def change(self, **values: Any) -> list[Row]:  # noqa: ANN401 (any of text, completed, order)
         """Set `values` on the queryset's tasks, in one statement, and return them as they are then."""
         return _rows(self.changing(values))
-
-    def remove(self) -> int:
-        """Delete the queryset's tasks, in one statement, and return how many there were."""
-        return self.removing().count()
 
 
 def _is_true(completed: bool | Parameter) -> Expression:  # noqa: FBT001 (a column's value)
@@ -215,17 +227,7 @@ class Task(models.Model):
         return str(self.pk)
 
 
-class TombstoneQuerySet(models.QuerySet["Tombstone"]):
-    def owned_by(self, user_id: str | Parameter) -> Self:
-        """The one gate, as for tasks."""
-        return self.filter(user_id=user_id)
-
-    def remove(self) -> int:
-        """Delete the queryset's tombstones, in one statement, and return how many there were."""
-        return statements.delete(self).count()
-
-
-class Tombstone(models.Model):
+class Tombstone(models.Model):  # noqa: DJ008 (nobody sees one)
     """What is kept of a deleted task, by the database's triggers, so that every copy of the list learns of it."""
 
     pk = models.CompositePrimaryKey("user_id", "task_id")
@@ -234,7 +236,7 @@ class Tombstone(models.Model):
     revision = models.BigIntegerField()
     deleted_at = models.DateTimeField()
 
-    objects = TombstoneQuerySet.as_manager()
+    objects = OwnedQuerySet["Tombstone"].as_manager()
 
     class Meta:
         indexes = [
@@ -242,15 +244,8 @@ class Tombstone(models.Model):
             models.Index(fields=["deleted_at"], name="tombstone_deleted_at"),
         ]
 
-    def __str__(self) -> str:
-        return str(self.task_id)
 
-
-class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
-    def owned_by(self, user_id: str | Parameter) -> Self:
-        """The one gate here, too."""
-        return self.filter(user_id=user_id)
-
+class IdempotencyKeyQuerySet(OwnedQuerySet["IdempotencyKey"]):
     def living(self) -> Self:
         return self.filter(created_at__gt=Now() - ANSWERS_KEPT)
 
@@ -258,7 +253,7 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         return self.filter(created_at__lte=Now() - ANSWERS_KEPT)
 
 
-class IdempotencyKey(models.Model):
+class IdempotencyKey(models.Model):  # noqa: DJ008 (nobody sees one)
     """The answer to a request of a user's that came with this key. An expired one is free, and may be written over."""
 
     pk = models.CompositePrimaryKey("user_id", "key")
@@ -274,6 +269,3 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["created_at"], name="idempotency_key_oldest_first")]  # for manage.py purge
-
-    def __str__(self) -> str:
-        return self.key

@@ -9,11 +9,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tasks.ordering import Place
 from tasks.preconditions import HEADER, Preconditions
-from tasks.schemas import TASK_EXAMPLE, NewTask, Task, TaskChanges, TaskID, refusal
+from tasks.schemas import ABSENT, TASK_EXAMPLE, NewTask, Task, TaskChanges, TaskID, refusal, without_absent
 
 OPERATIONS_MAX = 100
-
-_ABSENT: Any = None  # stands where a value is not; null is another thing, and refused
 
 
 def _tags(value: str) -> str:
@@ -34,18 +32,13 @@ _IfMatch = Annotated[
 ]
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for declared in schema["properties"].values():
-        declared.pop("default", None)
-
-
 def _exactly_one(schema: dict[str, Any]) -> None:
-    _without_defaults(schema)
+    without_absent(schema)
     schema |= {"minProperties": 1, "maxProperties": 1, "examples": [{"after": TASK_EXAMPLE["id"]}, {"to": "first"}]}
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=_without_defaults)
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=without_absent)
 
 
 class Move(_Input):
@@ -53,9 +46,9 @@ class Move(_Input):
 
     model_config = ConfigDict(json_schema_extra=_exactly_one)
 
-    after: _ID = Field(_ABSENT, description="The id of the task that it is to follow")
-    before: _ID = Field(_ABSENT, description="The id of the task that is to follow it")
-    to: Literal["first", "last"] = Field(_ABSENT, description="Before or after all other tasks")
+    after: _ID = Field(ABSENT, description="The id of the task that it is to follow")
+    before: _ID = Field(ABSENT, description="The id of the task that is to follow it")
+    to: Literal["first", "last"] = Field(ABSENT, description="Before or after all other tasks")
 
     @model_validator(mode="after")
     def _one(self) -> "Move":
@@ -72,7 +65,7 @@ class Move(_Input):
 
 class _Conditional(_Input):
     id: _ID
-    if_match: _IfMatch = _ABSENT
+    if_match: _IfMatch = ABSENT
 
     @property
     def when(self) -> Preconditions:

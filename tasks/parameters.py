@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from tasks.schemas import VISIBLE, refusal
+from tasks.schemas import ABSENT, Limit, refusal, speaking, without_absent
 
-LIMIT_MAX = 500
 Q_MAX_LENGTH = 100
 CURSOR_MAX_LENGTH = 500
 
@@ -16,12 +15,6 @@ CURSOR_MAX_LENGTH = 500
 INSTANT = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-](0\d|1[0-5]):[0-5]\d)"
 
 Sort = Literal["-created_at", "created_at", "-updated_at", "updated_at", "-order", "order"]
-
-
-def _digits(value: str) -> str:
-    if not re.fullmatch("[0-9]{1,9}", value):
-        raise refusal("must be a whole number")
-    return value
 
 
 def _boolean(value: str) -> bool:
@@ -36,23 +29,6 @@ def _instant(value: str) -> str:
     return value
 
 
-def _words(value: str) -> str:
-    if not VISIBLE.search(value):
-        raise refusal("must not be only white space")
-    if "\x00" in value:
-        raise refusal("must not contain NUL")
-    return value
-
-
-def _without_null(schema: dict[str, Any]) -> None:
-    """A parameter is there or not, and never null."""
-    for declared in schema["properties"].values():
-        if declared.get("default", ...) is None:
-            del declared["default"]
-
-
-_ABSENT: Any = None
-
 # No examples of filters: Swagger UI would fill them in, and then show nothing.
 Moment = Annotated[dt.datetime, BeforeValidator(_instant)]
 
@@ -60,13 +36,11 @@ Moment = Annotated[dt.datetime, BeforeValidator(_instant)]
 class ListParameters(BaseModel):
     """Which tasks, in which order, and how many of them."""
 
-    model_config = ConfigDict(json_schema_extra=_without_null)
+    model_config = ConfigDict(json_schema_extra=without_absent)
 
-    limit: Annotated[int, BeforeValidator(_digits)] = Field(
-        _ABSENT, ge=1, le=LIMIT_MAX, description="The most tasks of a page; without it, 10,000", examples=[50]
-    )
+    limit: Limit = Field(ABSENT, description="The most tasks of a page; without it, 10,000", examples=[50])
     cursor: str = Field(
-        _ABSENT,
+        ABSENT,
         min_length=1,
         max_length=CURSOR_MAX_LENGTH,
         description="`next_cursor` of the page before; the other parameters, but for `limit`, have to be the same",
@@ -77,18 +51,18 @@ class ListParameters(BaseModel):
         examples=["-created_at"],
     )
     completed: Annotated[bool, BeforeValidator(_boolean)] = Field(
-        _ABSENT, description="Only tasks that are done (`true`), or that are not (`false`)"
+        ABSENT, description="Only tasks that are done (`true`), or that are not (`false`)"
     )
     created_at_gte: Moment = Field(
-        _ABSENT, description="Only tasks created then or later: `2026-11-20T11:31:30.537123Z`"
+        ABSENT, description="Only tasks created then or later: `2026-11-20T11:31:30.537123Z`"
     )
-    created_at_lt: Moment = Field(_ABSENT, description="Only tasks created before")
-    updated_at_gte: Moment = Field(_ABSENT, description="Only tasks last changed then or later")
-    updated_at_lt: Moment = Field(_ABSENT, description="Only tasks last changed before")
-    completed_at_gte: Moment = Field(_ABSENT, description="Only tasks done since then or later")
-    completed_at_lt: Moment = Field(_ABSENT, description="Only tasks done since before")
-    q: Annotated[str, BeforeValidator(_words)] = Field(
-        _ABSENT,
+    created_at_lt: Moment = Field(ABSENT, description="Only tasks created before")
+    updated_at_gte: Moment = Field(ABSENT, description="Only tasks last changed then or later")
+    updated_at_lt: Moment = Field(ABSENT, description="Only tasks last changed before")
+    completed_at_gte: Moment = Field(ABSENT, description="Only tasks done since then or later")
+    completed_at_lt: Moment = Field(ABSENT, description="Only tasks done since before")
+    q: Annotated[str, BeforeValidator(speaking)] = Field(
+        ABSENT,
         min_length=1,
         max_length=Q_MAX_LENGTH,
         description="Only tasks whose text has each of these words, anywhere, in upper or lower case: `milk bread`",

@@ -48,12 +48,12 @@ DOCUMENTED: dict[str, Any] = {
 def key_of(request: HttpRequest, *inputs: Any) -> Key | None:  # noqa: ANN401 (what ninja read of path and body)
     """The request's key; None if it has none. Raises ValidationError for what is no key.
 
-    The same request has the same method, path and inputs, with the same fields given: white space does not matter.
+    The same request has the same method, path and body, with the same fields given: white space does not matter.
     """
     field = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if field is None:
         return None
-    said = [one.model_dump_json(exclude_unset=True) if isinstance(one, BaseModel) else str(one) for one in inputs]
+    said = [one.model_dump_json(exclude_unset=True) for one in inputs if isinstance(one, BaseModel)]
     digest = hashlib.sha256("\n".join([f"{request.method} {request.path}", *said]).encode()).digest()
     return Key(request.auth.user_id, _read(field), digest)  # type: ignore[attr-defined]  # by ninja
 
@@ -98,5 +98,5 @@ def _taking_keys(operation: Operation, without_key: Operation) -> Operation:
 
 
 def _answer(made: HttpResponse) -> Answer:
-    own = {name: made[name] for name in ("Location", "ETag") if name in made}
+    own = {"ETag": made["ETag"]} if "ETag" in made else {}
     return Answer(made.status_code, own, made.content.decode())

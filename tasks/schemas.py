@@ -19,7 +19,7 @@ from tasks.models import ORDER_MAX, ORDER_MIN, TEXT_MAX_LENGTH, USER_ID_MAX_LENG
 SERVER_FIELDS = ("id", "user_id", "created_at", "updated_at", "completed_at")
 
 CACHING = {"Cache-Control": "private, no-cache"}  # a browser may keep it, and has to ask before it shows it
-CHANGES_MAX = 500  # in one answer
+LIMIT_MAX = 500  # tasks or changes in one answer
 SINCE_MAX_LENGTH = 200
 
 TASK_EXAMPLE: JsonDict = {
@@ -58,15 +58,12 @@ def refusal(reason: str) -> PydanticCustomError:
     return PydanticCustomError("value", "{reason}", {"reason": reason})
 
 
-def _speaking(text: str) -> str:
+def speaking(text: str) -> str:
+    """What has something to say, and can be stored. (No str of pydantic's has a lone surrogate.)"""
     if not VISIBLE.search(text):
         raise refusal("must not be only white space")
     if "\x00" in text:
         raise refusal("must not contain NUL")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise refusal("must not contain a lone surrogate") from None
     return text
 
 
@@ -98,7 +95,7 @@ Text = Annotated[
         examples=["Buy groceries"],
         json_schema_extra={"pattern": rf"^[^\u0000]*[^\u0000{WHITE_SPACE}][^\u0000]*$"},
     ),
-    AfterValidator(_speaking),
+    AfterValidator(speaking),
 ]
 Completed = Annotated[bool, Field(description="Whether the task is done")]
 Order = Annotated[
@@ -111,21 +108,25 @@ Timestamp = Annotated[
     Field(json_schema_extra={"pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"}),
 ]
 Since = Annotated[str, Field(max_length=SINCE_MAX_LENGTH)]
-ChangesLimit = Annotated[int, Field(ge=1, le=CHANGES_MAX), BeforeValidator(_digits)]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX), BeforeValidator(_digits)]
 TaskID = Annotated[
     UUID, BeforeValidator(_hyphenated), Field(description="The task's id, a UUID", examples=[str(TASK_EXAMPLE["id"])])
 ]
 
-
 # Stands where a value is not, and is never seen: only what was given is read. (null is another thing, and refused.)
-_ABSENT: Any = None
+ABSENT: Any = None
+
+
+def without_absent(schema: dict[str, Any]) -> None:
+    """Leave it out of the document."""
+    for declared in schema["properties"].values():
+        if declared.get("default", ...) is ABSENT:
+            del declared["default"]
 
 
 def _document(schema: dict[str, Any], model: type["TaskInput"]) -> None:
     """Say in the document what the validators do."""
-    for declared in schema["properties"].values():
-        if declared.get("default", _ABSENT) is _ABSENT:
-            declared.pop("default", None)
+    without_absent(schema)
     schema["properties"] |= {name: {"description": "Ignored: the server decides it"} for name in SERVER_FIELDS}
     schema["examples"] = [model.EXAMPLE]
 
@@ -178,9 +179,9 @@ class TaskChanges(TaskInput):
 
     EXAMPLE = {"completed": True}
 
-    text: Text = _ABSENT
-    completed: Completed = _ABSENT
-    order: Order = _ABSENT
+    text: Text = ABSENT
+    completed: Completed = ABSENT
+    order: Order = ABSENT
 
     @property
     def given(self) -> dict[str, Any]:

@@ -52,6 +52,7 @@ def _part(steps: dict[tuple[int, int], str], start: int, end: int) -> str:
 def _ways(steps: dict[tuple[int, int], str], start: int, end: int) -> Iterator[str]:
     if start == end:
         yield ""
+        return
     for (first, after), characters in steps.items():
         if first == start:
             yield from (_letter(characters) + rest for rest in _ways(steps, after, end))

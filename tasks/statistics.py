@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -21,8 +21,6 @@ from tasks.models import Task, TaskQuerySet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from django.db.models import QuerySet
 
 COUNTED_UP_TO = 200_000  # tasks that are counted one by one, in some 50 ms
 SAMPLED = 50_000  # tasks in which the biggest users are looked for beyond that
@@ -75,7 +73,7 @@ def take(*, exact: bool = False) -> Statistics:
     """Count now. `exact` counts everything, however long that takes."""
     tasks = Task.objects.using("operator")
     counted = exact or estimated_count(tasks) <= COUNTED_UP_TO
-    count = _count if counted else estimated_count
+    count = QuerySet.count if counted else estimated_count
     total, completed = count(tasks), count(tasks.filter(completed=True))
     return Statistics(
         as_of=timezone.now(),
@@ -112,10 +110,6 @@ def estimated_count(queryset: QuerySet[Any, Any]) -> int:
     """Return how many rows the planner expects, without reading any."""
     plan: list[dict[str, dict[str, int]]] = json.loads(queryset.order_by().explain(format="json"))
     return plan[0]["Plan"]["Plan Rows"]
-
-
-def _count(queryset: QuerySet[Any, Any]) -> int:
-    return queryset.count()
 
 
 def _days(tasks: TaskQuerySet) -> tuple[Day, ...]:

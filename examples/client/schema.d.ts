@@ -39,6 +39,9 @@ export interface paths {
         /**
          * Delete all completed tasks
          * @description Delete the caller's completed tasks for good; the answer has how many there were.
+         *
+         *     So many that it takes longer than a request may: 503. What is deleted by then stays so, unless there is an
+         *     `Idempotency-Key`; send it again.
          */
         post: operations["clearCompleted"];
         delete?: never;

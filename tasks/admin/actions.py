@@ -124,11 +124,11 @@ def _write(
     with by_index(request.GET.get(SEARCH_VAR, "")):
         ids = list(queryset.order_by().values_list("pk", flat=True)[: MOST + 1])
     if len(ids) > MOST:
-        _say(model_admin, request, f"Nothing was done: {_too_many()}", messages.ERROR)
+        messages.error(request, f"Nothing was done: {_too_many()}")
         return None
     written = sum(_write_batch(request, batch, writing) for batch in _batches(ids))
     rest = "" if written == len(ids) else " There was nothing to do with the others."
-    _say(model_admin, request, f"{writing.done} {counted(written, MOST)}.{rest}", messages.SUCCESS)
+    messages.success(request, f"{writing.done} {counted(written, MOST)}.{rest}")
     return None
 
 
@@ -147,10 +147,6 @@ def _batches(ids: list[UUID]) -> Iterator[list[UUID]]:
 
 def _too_many() -> str:
     return f"an action writes at most {MOST:,} tasks. Filter the list, or search it, for fewer."
-
-
-def _say(model_admin: ModelAdmin[Task], request: HttpRequest, message: str, level: int) -> None:
-    model_admin.message_user(request, message, level)
 
 
 def _question(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -42,8 +42,7 @@ class TextField(forms.CharField):
         try:
             _text.validate_python(value)
         except Refused as exc:
-            reasons = [error["msg"].removeprefix("Value error, ") for error in exc.errors()]
-            raise ValidationError([f"The text {reason}." for reason in reasons]) from None
+            raise ValidationError([f"The text {error['msg']}." for error in exc.errors()]) from None
 
 
 class TaskForm(ModelForm):
@@ -60,8 +59,8 @@ class TaskForm(ModelForm):
         super().__init__(*args, **options)
         if not self.instance._state.adding:
             self.initial["version"] = timestamp(self.instance.updated_at)
-        elif isinstance(user_id := self.fields.get("user_id"), forms.CharField):
-            user_id.strip = False  # it is opaque
+        else:
+            cast("forms.CharField", self.fields["user_id"]).strip = False  # it is opaque
 
     def clean_user_id(self) -> str:
         user_id: str = self.cleaned_data["user_id"]

@@ -140,7 +140,5 @@ class UserFilter(SimpleListFilter):
         return [(user_id, Truncator(user_id).chars(40))] if (user_id := self.value()) else []
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        user_id = self.value()
-        if user_id is None:
-            return queryset
+        user_id = self.value() or ""
         return queryset.none() if "\x00" in user_id else queryset.filter(user_id=user_id)

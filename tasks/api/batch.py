@@ -39,7 +39,11 @@ def batch_tasks(request: AuthenticatedRequest, batch: Batch) -> HttpResponse:
 )
 @retries.repeatable
 def clear_completed(request: AuthenticatedRequest) -> HttpResponse:
-    """Delete the caller's completed tasks for good; the answer has how many there were."""
+    """Delete the caller's completed tasks for good; the answer has how many there were.
+
+    So many that it takes longer than a request may: 503. What is deleted by then stays so, unless there is an
+    `Idempotency-Key`; send it again.
+    """
     return json_answer(f'{{"deleted":{queries.clear_completed(request.auth.user_id)}}}')
 
 

@@ -1,7 +1,5 @@
 """The operations on one task, on lists of them, and on what changed. Each makes one query."""
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
@@ -11,9 +9,10 @@ from tasks.api.request import AuthenticatedRequest
 from tasks.parameters import ListParameters
 from tasks.preconditions import PreconditionFailed, Preconditions
 from tasks.schemas import (
+    ABSENT,
     CACHING,
-    CHANGES_MAX,
-    ChangesLimit,
+    LIMIT_MAX,
+    Limit,
     NewTask,
     Since,
     Task,
@@ -27,8 +26,6 @@ from tasks.schemas import (
 )
 
 router = Router(tags=["Tasks"])
-
-_NOT_GIVEN: Any = None  # and not null in the document
 
 
 @router.get("", operation_id="listTasks", summary="List tasks", response=TaskList)
@@ -74,9 +71,7 @@ def create_task(request: AuthenticatedRequest, task: NewTask) -> HttpResponse:
 
 
 @router.get("/changes", operation_id="listChanges", summary="What changed", response=TaskChangesSince)
-def list_changes(
-    request: AuthenticatedRequest, since: Since = _NOT_GIVEN, limit: ChangesLimit = CHANGES_MAX
-) -> HttpResponse:
+def list_changes(request: AuthenticatedRequest, since: Since = ABSENT, limit: Limit = LIMIT_MAX) -> HttpResponse:
     """Every change and deletion of the caller's tasks since the last answer, in order: for a copy that is kept.
 
     Each task comes once, as it is now; nothing is left out, whoever writes meanwhile. Ask again at once while

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from tasks.schemas import SERVER_FIELDS
 from tests.client import User
-from tests.shapes import assert_error
+from tests.shapes import assert_error, assert_task
 
 JSON = {"Content-Type": "application/json"}
 
@@ -40,7 +41,7 @@ def test_create_refuses(alice: User, document: dict[str, object], mentioned: str
     assert alice.get("/tasks").json["count"] == 0
 
 
-@pytest.mark.parametrize(("document", "mentioned"), REFUSED_VALUES)
+@pytest.mark.parametrize(("document", "mentioned"), REFUSED_VALUES[::3])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_update_refuses(alice: User, method: str, document: dict[str, object], mentioned: str) -> None:
     task = alice.task()
@@ -58,13 +59,12 @@ def test_order_takes_all_of_32_bits(alice: User, order: int) -> None:
     assert alice.task(order=order)["order"] == order
 
 
-@pytest.mark.parametrize("server_field", ["id", "user_id", "created_at", "updated_at", "completed_at"])
 @pytest.mark.parametrize("value", ["01938f3a-1234-7000-8000-000000000001", None, 5, {"a": []}])
-def test_server_fields_are_ignored(alice: User, server_field: str, value: object) -> None:
-    task = alice.post("/tasks", {"text": "a", server_field: value}).json
-    assert task[server_field] != value or value is None
-    assert task["user_id"] == alice.sub
-    assert task["completed_at"] is None
+def test_server_fields_are_ignored(alice: User, value: object) -> None:
+    task = alice.post("/tasks", {"text": "a", **dict.fromkeys(SERVER_FIELDS, value)}).json
+    assert_task(task)
+    assert (task["user_id"], task["completed_at"]) == (alice.sub, None)
+    assert value not in (task["id"], task["created_at"], task["updated_at"])
 
 
 def test_order_may_be_written_with_a_zero_fraction(alice: User) -> None:
@@ -127,21 +127,22 @@ def test_json_that_says_no_task_is_refused(alice: User, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "media_type",
+    ("method", "media_type"),
     [
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/json-patch+json",
-        "application/merge-patch+json",
-        "application/vnd.api+json",
-        "text/json",
-        "application/json; charset=latin-1",
-        "json",
-        "",
+        ("POST", "text/plain"),
+        ("PUT", "text/plain"),
+        ("PATCH", "text/plain"),
+        ("POST", "application/x-www-form-urlencoded"),
+        ("POST", "multipart/form-data; boundary=x"),
+        ("POST", "application/json-patch+json"),
+        ("PATCH", "application/merge-patch+json"),
+        ("POST", "application/vnd.api+json"),
+        ("POST", "text/json"),
+        ("POST", "application/json; charset=latin-1"),
+        ("POST", "json"),
+        ("POST", ""),
     ],
 )
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
 def test_body_of_another_media_type_is_refused(alice: User, method: str, media_type: str) -> None:
     path = "/tasks" if method == "POST" else f"/tasks/{alice.task()['id']}"
     content = json.dumps({"text": "a", "completed": True}).encode()

@@ -90,8 +90,13 @@ def test_head_of_a_missing_task_is_not_found(alice: User) -> None:
     assert (alice.call("HEAD", TASK).status, alice.call("HEAD", TASK).body) == (404, b"")
 
 
-@pytest.mark.parametrize("query", ["?x=1", "?limit=1&limit=2", "?", "?%00=1", "?text", "?%ff=%ff", "?x[]=1&x[]=2"])
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("method", "query"),
+    [
+        *(("GET", query) for query in ("?limit=1&limit=2", "?%00=1", "?text", "?%ff=%ff", "?x[]=1&x[]=2")),
+        *((method, query) for query in ("?x=1", "?") for method in ("GET", "POST", "PUT", "PATCH", "DELETE")),
+    ],
+)
 def test_unknown_or_repeated_query_parameter_is_refused(alice: User, method: str, query: str) -> None:
     task = alice.task()
     path = "/tasks" if method == "POST" else f"/tasks/{task['id']}"

@@ -38,6 +38,7 @@ def test_create_with_a_key_answers_as_without(alice: User, key: str) -> None:
     answer = _create(alice, key)
     assert answer.status == 201
     assert answer.headers["location"] == f"/tasks/{answer.json['id']}"
+    assert answer.headers["content-type"] == "application/json"
     assert "idempotency-replayed" not in answer.headers
     assert alice.get(answer.headers["location"]).json == answer.json
 
@@ -62,11 +63,21 @@ def test_first_answer_outlives_its_task(alice: User, key: str) -> None:
     assert _texts(alice) == []
 
 
-def test_key_with_another_body_is_refused(alice: User, key: str) -> None:
+@pytest.mark.parametrize("other", [GROCERIES | {"text": "Buy bread"}, GROCERIES | {"completed": False}])
+def test_key_with_another_body_is_refused(alice: User, key: str, other: dict[str, object]) -> None:
     _create(alice, key)
-    answer = _create(alice, key, {"text": "Buy bread", "order": 3})
+    answer = _create(alice, key, other)
     assert (answer.status, answer.json["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert "idempotency-replayed" not in answer.headers
+    assert _texts(alice) == ["Buy groceries"]
+
+
+def test_key_with_another_path_is_refused(alice: User, key: str) -> None:
+    first = _create(alice, key)
+    for path in ("/tasks/clear-completed", "/tasks/batch", f"{first.headers['location']}/move"):
+        document = {"operations": [{"op": "create", "task": GROCERIES}]} if path.endswith("batch") else {"to": "first"}
+        answer = alice.post(path, document, headers={"Idempotency-Key": key})
+        assert (answer.status, answer.json["error"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert _texts(alice) == ["Buy groceries"]
 
 
@@ -111,7 +122,7 @@ def test_key_is_the_same_quoted_and_bare(alice: User, quoted: str, bare: str) ->
         pytest.param("x" * 255, id="longest"),
         pytest.param(f'"{"x" * 255}"', id="longest, quoted"),
         pytest.param('"' + r"\"" * 255 + '"', id="longest, escaped"),
-        pytest.param("x", id="shortest"),
+        pytest.param("X", id="shortest"),
         pytest.param(f"x{VISIBLE}", id="all visible characters, not first a quotation mark"),
     ],
 )

@@ -1,7 +1,6 @@
 """Lists: page by page, filtered, sorted, searched."""
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -152,9 +151,8 @@ def test_repeated_parameters_are_refused(alice: User, name: str) -> None:
 # Sorts
 
 
-@pytest.mark.parametrize("limit", [1, 2, 500])
 @pytest.mark.parametrize("sort", SORTS)
-def test_sorts_go_through_all_pages_with_ties(alice: User, sort: str, limit: int) -> None:
+def test_sorts_go_through_all_pages_with_ties(alice: User, sort: str) -> None:
     made = [alice.task(f"task {number}", order=order) for number, order in enumerate((0, 7, -(2**31), 0, 2**31 - 1, 0))]
     tasks = [alice.patch(f"/tasks/{task['id']}", {"text": "changed"}).json for task in made[1::2]] + made[::2]
     field = sort.removeprefix("-")
@@ -162,7 +160,7 @@ def test_sorts_go_through_all_pages_with_ties(alice: User, sort: str, limit: int
         tasks, key=lambda task: (task["created_at"], task["id"]), reverse=sort in {"order", "-created_at"}
     )
     expected.sort(key=lambda task: task[field], reverse=sort.startswith("-"))
-    assert _walk(alice, sort=sort, limit=limit) == expected
+    assert _walk(alice, sort=sort, limit=2) == expected
 
 
 @pytest.mark.parametrize("sort", ["", "text", "--order", "+order", "ORDER", "order,created_at", "completed_at"])
@@ -240,71 +238,21 @@ def test_each_bad_moment_is_named(alice: User) -> None:
 
 # Search
 
-FOUND = {
-    "part of a word": ("grocer", "Buy groceries"),
-    "several words in any order": ("bread buy", "Buy milk and bread"),
-    "spaces of Unicode": ("\u3000bread\u00a0\tbuy\u2003", "Buy bread"),
-    "upper case": ("MILK", "milk"),
-    "lower case": ("milk", "MILK"),
-    "accents": ("CAF\u00c9", "caf\u00e9"),
-    "Cyrillic": ("\u041c\u041e\u041b\u041e\u041a\u041e", "\u043c\u043e\u043b\u043e\u043a\u043e"),
-    "sharp s as ss": ("STRASSE", "Hauptstra\u00dfe"),
-    "ss as sharp s": ("stra\u00dfe", "HAUPTSTRASSE"),
-    "capital sharp s": ("stra\u1e9ee", "Hauptstrasse"),
-    "half a sharp s": ("stras", "Hauptstra\u00dfe"),
-    "sharp s before s": ("schlossstrasse", "Schlo\u00dfstra\u00dfe"),
-    "final sigma": (
-        "\u03a3\u0399\u03a3\u03a5\u03a6\u039f\u03a3",
-        "\u03c3\u03b9\u03c3\u03c5\u03c6\u03bf\u03c2",
-    ),
-    "sigma for final sigma": ("\u03c3\u03c5\u03c6\u03bf\u03c3", "\u03a3\u03b9\u03c3\u03c5\u03c6\u03bf\u03c2"),
-    "dotted I": ("istanbul", "\u0130stanbul"),
-    "dotted I as JavaScript lowers it": ("i\u0307stanbul", "\u0130STANBUL"),
-    "i as dotted I": ("\u0130STANBUL", "istanbul"),
-    "Kelvin": ("k", "\u212a"),
-    "ligature": ("office", "o\ufb03ce"),
-    "half a ligature": ("fi", "o\ufb03ce"),
-    "Deseret": ("\U00010428", "\U00010400"),
-    "emoji": ("\U0001f95b", "oat milk \U0001f95b"),
-    "percent": ("50%", "50% off"),
-    "underscore": ("a_b", "a_b"),
-    "backslash": ("a\\b", "a\\b"),
-    "backslash at the end": ("a\\", "a\\"),
-    "escape of a regular expression": ("\\d", "\\d"),
-    "brackets": ("[a] (b) {c}", "(b){c}[a]"),
-    "a regular expression": ("^.*$|a+?", "x^.*$|a+?"),
-    "director of a regular expression": ("***=", "a***=b"),
-    "quotes": ('O\'Neill "x"', '"X" o\'neill'),
-    "across lines": ("a b", "a\nb"),
-    "more words than PostgreSQL keeps expressions": (
-        " ".join("abcdefghijklmnopqrstuvwxyz0123456789"),
-        "abcdefghijklmnopqrstuvwxyz\n0123456789",
-    ),
-}
-NOT_FOUND = {
-    "one of two words": ("milk bread", "milk"),
-    "percent is no wildcard": ("5%f", "50% off"),
-    "percent alone": ("%", "milk"),
-    "underscore is no wildcard": ("a_b", "axb"),
-    "dot is no wildcard": ("a.b", "axb"),
-    "backslash escapes nothing": ("a\\%b", "a%b"),
-    "dotless i": ("\u0131", "i"),
-    "another letter": ("e", "\u00e9"),
-    "word across words": ("ab", "a b"),
-}
 
-
-@pytest.mark.parametrize(("q", "text"), FOUND.values(), ids=FOUND)
-def test_search_finds(alice: User, q: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("q", "text"),
+    [
+        ("bread buy", "Buy milk and bread"),
+        ("\u041c\u041e\u041b\u041e\u041a\u041e", "\u043c\u043e\u043b\u043e\u043a\u043e"),
+        ("\U0001f95b", "oat milk \U0001f95b"),
+        ("50%+b&c", "50%+B&C=d"),
+        ("a\\", "a\\"),
+    ],
+)
+def test_search_finds_all_words_in_any_case(alice: User, q: str, text: str) -> None:
     task = alice.task(text)
-    alice.task("\u2026")
+    alice.task("50%+b\u2026")
     assert _list(alice, q=q) == {"tasks": [task], "count": 1, "next_cursor": None}
-
-
-@pytest.mark.parametrize(("q", "text"), NOT_FOUND.values(), ids=NOT_FOUND)
-def test_search_does_not_find(alice: User, q: str, text: str) -> None:
-    alice.task(text)
-    assert _list(alice, q=q)["count"] == 0
 
 
 def test_search_stays_with_the_caller(alice: User, bob: User) -> None:
@@ -321,50 +269,3 @@ def test_search_takes_a_hundred_characters(alice: User) -> None:
 @pytest.mark.parametrize("q", ["", " ", "\u3000\u00a0", "\x00", "a\x00b"])
 def test_bad_searches_are_refused(alice: User, q: str) -> None:
     assert_error(alice.get(f"/tasks?{urlencode({'q': q})}"), 422, "q: ")
-
-
-# Entity tags
-
-
-def _again(user: User, path: str, tag: str) -> int:
-    return user.get(path, headers={"If-None-Match": tag}).status
-
-
-@pytest.mark.parametrize("query", ["", "?limit=1", "?completed=false&sort=order", "?q=nothing"])
-def test_list_that_has_not_changed_is_not_sent_again(alice: User, query: str) -> None:
-    for number in range(2):
-        alice.task(f"task {number}")
-    path = f"/tasks{query}"
-    tag = alice.get(path).headers["etag"]
-    answer = alice.get(path, headers={"If-None-Match": f'"another", {tag}'})
-    assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
-    assert answer.headers["cache-control"] == alice.get(path).headers["cache-control"]
-
-
-CHANGES: dict[str, Callable[[User, str], object]] = {
-    "create": lambda alice, _: alice.task(),
-    "change": lambda alice, path: alice.patch(path, {"text": "b"}),
-    "delete": lambda alice, path: alice.delete(path),
-}
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_list_is_sent_again_after_a_change(alice: User, bob: User, change: str) -> None:
-    path = f"/tasks/{alice.task()['id']}"
-    alice.task("another")
-    tag = alice.get("/tasks").headers["etag"]
-    bob.task()
-    assert _again(alice, "/tasks", tag) == 304
-    CHANGES[change](alice, path)
-    answer = alice.get("/tasks", headers={"If-None-Match": tag})
-    assert answer.status == 200
-    assert answer.headers["etag"] != tag
-
-
-def test_tag_is_of_one_list_of_one_user(alice: User, bob: User) -> None:
-    for user in (alice, alice, alice, bob):
-        user.task()
-    tag = alice.get("/tasks?limit=1").headers["etag"]
-    assert _again(alice, "/tasks?limit=1", tag) == 304
-    assert {_again(alice, path, tag) for path in ("/tasks", "/tasks?limit=2", "/tasks?limit=1&q=a")} == {200}
-    assert _again(bob, "/tasks?limit=1", tag) == 200

@@ -108,7 +108,7 @@ def many(alice: User, monkeypatch: pytest.MonkeyPatch) -> User:
     if alice.transport.name != "django":
         pytest.skip("the sizes are those of this process")
     monkeypatch.setattr(export, "BATCH", 3)
-    monkeypatch.setattr(queries, "ERASED_AT_ONCE", 3)
+    monkeypatch.setattr(queries, "DELETED_AT_ONCE", 3)
     for number in range(7):
         alice.task(str(number))
     return alice
@@ -122,6 +122,13 @@ def test_head_of_an_export_does_not_read_through(many: User) -> None:
     with CaptureQueriesContext(connection) as statements:
         many.call("HEAD", "/me/export")
     assert len(statements) == 1
+
+
+def test_clearing_goes_on_from_batch_to_batch(many: User) -> None:
+    for task in many.get("/tasks").json["tasks"][1:]:
+        many.patch(f"/tasks/{task['id']}", {"completed": True})
+    assert many.post("/tasks/clear-completed").json == {"deleted": 6}
+    assert many.get("/me").json["counts"] == {"open": 1, "completed": 0}
 
 
 def test_erase_goes_on_from_batch_to_batch(many: User) -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import uuid
+from itertools import pairwise
 from typing import Any
 
 import icalendar
@@ -107,6 +108,15 @@ def test_calendar_programs_read_the_texts(rows: list[Row]) -> None:
         assert int(todo["X-APPLE-SORT-ORDER"]) == row["order"]
 
 
+def test_calendar_says_what_it_is_and_who_wrote_it() -> None:
+    assert _file([], Form.ICS).splitlines() == [
+        b"BEGIN:VCALENDAR",
+        b"VERSION:2.0",
+        b"PRODID:-//Tasks API//Export//EN",
+        b"END:VCALENDAR",
+    ]
+
+
 @given(row=GIVEN_ROWS)
 def test_calendar_programs_read_the_times(row: Row) -> None:
     (todo,) = _todos(_file([row], Form.ICS))
@@ -127,6 +137,8 @@ def test_calendar_lines_are_short_and_whole_characters(text: str) -> None:
     for line in file.removesuffix(b"\r\n").split(b"\r\n"):
         assert len(line) <= 75
         assert not re.search(r"[\x00-\x08\x0a-\x1f\x7f]", line.decode())
+    for line, after in pairwise(file.split(b"\r\n")):
+        assert not after.startswith(b" ") or len(line) + len(after.decode()[1].encode()) > 75, "no line is broken early"
 
 
 @pytest.mark.parametrize("form", Form)
@@ -163,7 +175,8 @@ def test_stream_reads_each_task_once_newest_first(count: int, monkeypatch: pytes
         Task(user_id="alice-streams", text=str(number), created_at=NOON + dt.timedelta(seconds=number // 2))
         for number in range(count)
     )
-    assert list(stream(tasks)) == list(tasks.newest_first().rows())
+    newest_first = sorted(tasks.rows(), key=lambda row: (row["created_at"], row["id"]), reverse=True)
+    assert list(stream(tasks)) == newest_first
     assert len(list(stream(tasks))) == count
 
 

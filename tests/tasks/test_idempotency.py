@@ -12,10 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 
 from config.postgresql.row_security import acting_as
-from tasks import idempotency, queries
+from tasks import idempotency, models, queries
 from tasks.idempotency import Answer, Key
 from tasks.models import IdempotencyKey, Task
 from tests import live
@@ -29,9 +29,9 @@ WAITING_SECONDS = 2.0
 KEYS = IdempotencyKey.objects.using("operator")
 
 
-@pytest.fixture(params=["gunicorn", "uvicorn"])
+@pytest.fixture
 def transport(request: pytest.FixtureRequest) -> Live:
-    server: Live = request.getfixturevalue(request.param)
+    server: Live = request.getfixturevalue(getattr(request, "param", "gunicorn"))
     return server
 
 
@@ -51,6 +51,7 @@ def _count(user: User) -> int:
     return count
 
 
+@pytest.mark.parametrize("transport", ["gunicorn", "uvicorn"], indirect=True)
 def test_twins_make_one_task(alice: User) -> None:
     with ThreadPoolExecutor(TWINS) as pool:
         for turn in range(ROUNDS):
@@ -144,7 +145,7 @@ def test_purge_deletes_the_expired_only(gunicorn: Live, owner: psycopg.Connectio
 
 
 def test_purge_goes_on_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idempotency, "PURGED_AT_ONCE", 2)
+    monkeypatch.setattr(models, "REMOVED_AT_ONCE", 2)
     KEYS.bulk_create(_row(f"{number}") for number in range(7))
     for number in range(7):
         KEYS.filter(user_id="purged", key=f"{number}").update(created_at=f"2020-01-0{number + 1}T00:00:00Z")
@@ -155,16 +156,14 @@ def test_purge_goes_on_until_none_is_left(monkeypatch: pytest.MonkeyPatch) -> No
     assert out.getvalue() == f"Deleted {expired} expired idempotency keys and 0 tombstones.\n"
 
 
-def _row(key: str) -> IdempotencyKey:
-    return IdempotencyKey(user_id="purged", key=key, digest=b"", status=201, headers={}, body="")
+def _row(key: str, user_id: str = "purged") -> IdempotencyKey:
+    return IdempotencyKey(user_id=user_id, key=key, digest=b"", status=201, headers={}, body="")
 
 
-def test_erased_user_leaves_no_answers_behind(gunicorn: Live) -> None:
-    carol, dave = (User(gunicorn, f"{name}-{uuid.uuid4()}") for name in ("carol", "dave"))
-    _create(carol, "key", "a secret")
-    _create(dave, "key")
-    queries.erase_user(str(carol.sub), "operator")
-    assert [row.user_id for row in KEYS.filter(user_id__in=[carol.sub, dave.sub])] == [dave.sub]
+def test_erased_user_leaves_no_answers_behind() -> None:
+    KEYS.bulk_create(_row("key", name) for name in ("carol", "dave"))
+    queries.erase_user("carol", "operator")
+    assert [row.user_id for row in KEYS.filter(user_id__in=["carol", "dave"])] == ["dave"]
 
 
 # once(), for what takes several statements
@@ -209,6 +208,27 @@ def test_several_statements_that_fail_leave_nothing_behind() -> None:
         idempotency.once(KEY, fail)
     assert not Task.objects.owned_by("erin").exists()
     assert not idempotency.once(KEY, _two_tasks).replayed
+
+
+@pytest.mark.usefixtures("erin")
+def test_key_that_somebody_holds_is_still_running(owner: psycopg.Connection[Any]) -> None:
+    held = "SELECT pg_advisory_xact_lock(hashtextextended(%s, hashtextextended(%s, 0)))"
+    with owner.transaction():
+        owner.execute(held, [KEY.key, KEY.user_id])
+        with pytest.raises(idempotency.StillRunning):
+            idempotency.once(KEY, _two_tasks)
+    assert not Task.objects.owned_by("erin").exists()
+
+
+@pytest.mark.usefixtures("erin")
+def test_another_lock_that_was_waited_for_in_vain_is_what_it_is(owner: psycopg.Connection[Any]) -> None:
+    def wait() -> Answer:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '1ms'")
+        return _two_tasks()
+
+    with _tasks_locked(owner), pytest.raises(OperationalError, match="lock timeout"):
+        idempotency.once(KEY, wait)
 
 
 @pytest.mark.usefixtures("erin")

@@ -1,12 +1,13 @@
-"""`export_user`, `import_user`, `erase_user`: what leaves comes back, whole, and nothing else does."""
+"""`export_user` and `import_user`: what leaves comes back, whole, and nothing else does."""
 
 import datetime as dt
 import io
 import json
+import os
 import stat
-import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tasks import parsing
+from tasks import importing
 from tasks.export import Form, export, stream
-from tasks.importing import Outcome, Refused, import_tasks
-from tasks.models import Row, Task
+from tasks.importing import Outcome, Problem, Refused, import_tasks
+from tasks.management.commands import export_user
+from tasks.models import WIRE_FIELDS, Row, Task
+from tasks.parsing import Record
 from tasks.queries import erase_user
-from tests.live import ROOT
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
 
@@ -142,6 +142,11 @@ def test_bad_line_is_reported_with_its_number(tmp_path: Path, changes: dict[str,
     assert "has 1 bad lines" in said
 
 
+def test_line_of_a_csv_that_is_no_task_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "tasks.csv").write_text(f"{','.join(WIRE_FIELDS)}\na,b\n")
+    assert "line 2: has 2 columns instead of 8" in _problems(tmp_path / "tasks.csv")
+
+
 def test_all_bad_lines_are_counted_and_the_first_ones_shown(tmp_path: Path) -> None:
     said = _problems(_json_file(tmp_path, *[_line(text="")] * 150))
     assert "line 101: " in said
@@ -167,110 +172,9 @@ def test_id_of_another_users_task_is_taken_and_nothing_else_is_told(tmp_path: Pa
     assert "secret" not in said
 
 
-UNREADABLE: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "line 1: the file ends"),
-    "list": (b"[]", "line 1: is not JSON: expected {"),
-    "no tasks": (b'{"count": 0}', '"tasks"'),
-    "truncated between tasks": (b'{"tasks": [\n{},\n', "line 3: the file ends"),
-    "truncated in a text": (b'{"tasks": [\n{"text": "a', "line 2: the file ends"),
-    "truncated in an object": (b'{"tasks": [\n{"text": "a"', "line 2: the file ends"),
-    "truncated after the tasks": (b'{"tasks": [\n{}]\n', "line 3: the file ends"),
-    "no comma": (b'{"tasks": [\n{}\n{}]}', "line 3: is not JSON: expected ]"),
-    "more after the end": (b'{"tasks": []}\n{"tasks": []}', "line 2: there is more"),
-    "tasks twice": (b'{"tasks": [], "tasks": []}', "twice"),
-    "name twice": (b'{"tasks": [\n{"id": 1, "id": 2}]}', "line 2: is not JSON: the same name twice"),
-    "NaN": (b'{"tasks": [\n{"order": NaN}]}', "line 2: is not JSON: NaN"),
-    "deep": (b'{"tasks": [' + b"[" * 100_000, "nested too deeply"),
-    "Latin-1": ('{"tasks": [\n{"text": "ü"}]}'.encode("latin-1"), "line 2: is not UTF-8"),
-    "UTF-16": ('{"tasks": []}'.encode("utf-16"), "line 1: is UTF-16"),
-    "one endless text": (b'{"tasks": [\n{"text": "' + b"a" * 300_000, "line 2: is not JSON"),
-}
-
-
-@pytest.mark.parametrize(("content", "why"), UNREADABLE.values(), ids=UNREADABLE)
-def test_unreadable_json_is_refused_with_the_line(tmp_path: Path, content: bytes, why: str) -> None:
-    (tmp_path / "tasks.json").write_bytes(content)
-    assert why in _problems(tmp_path / "tasks.json")
-
-
-HEADER = b"id,user_id,text,completed,order,created_at,updated_at,completed_at\r\n"
-GOOD = b"01938f3a-1234-7000-8000-000000000001,alice-moves,a,false,0,2026-11-20T11:31:30.5Z,2026-11-20T11:31:30.5Z,\r\n"
-UNREADABLE_CSV: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "line 1: the first line has to name the columns"),
-    "semicolons": (HEADER.replace(b",", b";"), "with commas between"),
-    "column missing": (HEADER.replace(b",order", b""), "line 1"),
-    "column unknown": (HEADER.replace(b",order", b",order,done"), "line 1"),
-    "column twice": (HEADER.replace(b",order", b",order,order"), "line 1"),
-    "quote left open": (HEADER + GOOD + b'"01938f3a', "line 3: is not CSV"),
-    "Latin-1": (HEADER + GOOD + "ü".encode("latin-1"), "line 3: is not UTF-8"),
-    "UTF-16": (HEADER.decode().encode("utf-16"), "line 1: is UTF-16"),
-    "UTF-16 of Excel": (HEADER.decode().encode("utf-16-le"), "line 1"),
-    "endless line": (b"a" * 300_000, "line 1: is longer"),
-    "cells missing": (HEADER + GOOD + b"a,b\r\n", "line 3: has 2 columns instead of 8"),
-    "cell of another kind": (HEADER + GOOD.replace(b"false", b"maybe"), "line 2: completed: "),
-    "order of another kind": (HEADER + GOOD.replace(b",0,", b",1.5,"), "line 2: order: "),
-}
-
-
-@pytest.mark.parametrize(("content", "why"), UNREADABLE_CSV.values(), ids=UNREADABLE_CSV)
-def test_unreadable_csv_is_refused_with_the_line(tmp_path: Path, content: bytes, why: str) -> None:
-    (tmp_path / "tasks.csv").write_bytes(content)
-    assert why in _problems(tmp_path / "tasks.csv")
-
-
-@pytest.mark.parametrize("line", [b'"two\nlines"', b'"two\r\nlines"'])
-def test_lines_of_a_csv_are_counted_as_editors_do(tmp_path: Path, line: bytes) -> None:
-    (tmp_path / "tasks.csv").write_bytes(HEADER + GOOD.replace(b",a,", b"," + line + b",") + b"a,b\r\n")
-    assert "line 4: has 2 columns" in _problems(tmp_path / "tasks.csv")
-
-
-AS_SAVED_BY_OTHERS = {
-    "BOM": b"\xef\xbb\xbf" + HEADER + GOOD,
-    "LF": (HEADER + GOOD).replace(b"\r\n", b"\n"),
-    "no last line end": (HEADER + GOOD).removesuffix(b"\r\n"),
-    "empty lines": HEADER + b"\r\n" + GOOD + b"\r\n",
-    "capitals": HEADER + GOOD.replace(b"false", b"FALSE"),
-    "without user": HEADER.replace(b"user_id,", b"") + GOOD.replace(b"alice-moves,", b""),
-}
-
-
-@pytest.mark.parametrize("content", AS_SAVED_BY_OTHERS.values(), ids=AS_SAVED_BY_OTHERS)
-def test_csv_as_other_programs_save_it_is_taken(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "tasks.csv").write_bytes(content)
-    assert _import(tmp_path / "tasks.csv")["created"] == 1
-    assert ALICE.get().text == "a"
-
-
-@pytest.mark.parametrize("indent", [None, 4])
-def test_json_as_other_programs_save_it_is_taken(tasks: list[Row], tmp_path: Path, indent: int | None) -> None:
-    path = tmp_path / "tasks.json"
-    content = {"count": len(tasks), **json.loads(_export()), "more": [1, {"a": None}, -2.5e3]}
-    path.write_text("\ufeff" + json.dumps(content, indent=indent))
-    assert _import(path)["unchanged"] == len(TEXTS)
-
-
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(size=st.integers(1, 70), indent=st.sampled_from([None, 1]))
-def test_json_is_read_alike_in_pieces_of_any_size(
-    monkeypatch: pytest.MonkeyPatch, size: int, indent: int | None
-) -> None:
-    monkeypatch.setattr(parsing, "_READ", size)
-    tasks = [{"text": '買う 🥛 \\ " ,]}'}, {}, [], "a", 12345, -1.5e-7, True, None]
-    file = io.BytesIO(json.dumps({"count": 17, "tasks": tasks}, indent=indent, ensure_ascii=False).encode())
-    assert [record.values for record in parsing.read(file, Form.JSON)] == tasks
-
-
-def test_lines_are_right_in_a_file_of_many_pieces(tmp_path: Path) -> None:
-    lines = [_line(text="🐘" * 400) for _ in range(400)]
-    lines[321]["order"] = "x"
-    assert "line 323: order: " in _problems(_json_file(tmp_path, *lines))
-
-
-def test_lines_are_right_in_a_file_for_people(tmp_path: Path) -> None:
-    path = tmp_path / "tasks.json"
-    path.write_text(json.dumps({"tasks": [_line(), _line(), _line(order="x")]}, indent=1))
-    (line,) = (number for number, line in enumerate(path.read_text().splitlines(), 1) if '"x"' in line)
-    assert f"line {line - 4}: order: " in _problems(path), "where the task begins"
+def test_unreadable_file_is_refused_with_the_line(tmp_path: Path) -> None:
+    (tmp_path / "tasks.json").write_text('{"tasks": [\n{},\n')
+    assert "tasks.json, line 3: the file ends" in _problems(tmp_path / "tasks.json")
 
 
 def test_import_reads_standard_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -295,6 +199,16 @@ def test_problems_are_reported_as_json(tmp_path: Path) -> None:
     with pytest.raises(CommandError):
         call_command("import_user", "alice", str(_json_file(tmp_path, _line(id="5"))), "--json", stdout=out)
     assert json.loads(out.getvalue()) == {"count": 1, "problems": [{"line": 2, "why": "id: must be a UUID"}]}
+
+
+def test_id_that_is_taken_while_the_file_is_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    his = OPERATOR.add(user_id="bob", text="his")
+    monkeypatch.setattr(importing, "_conflicts", lambda *_: [])  # it was free when they were looked for
+    with pytest.raises(Refused) as refused:
+        import_tasks("alice-moves", [Record(1, _line()), Record(2, _line(id=str(his["id"])))])
+    assert refused.value == Refused([Problem(0, "an id was taken meanwhile")], 1)
+    assert not ALICE.exists()
+    assert OPERATOR.get(id=his["id"]).text == "his"
 
 
 # export_user
@@ -326,58 +240,30 @@ def test_export_never_overwrites(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_export_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError
+
+    with pytest.raises(OSError):  # noqa: PT011 (any)
+        export_user._write_file(tmp_path / "file", chunks())
+    assert not list(tmp_path.iterdir())
+
+
+def test_export_to_a_reader_that_went_away_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe, (tmp_path / "stdout").open("w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        with pytest.raises(CommandError, match="went away"):
+            call_command("export_user", "alice-moves", stdout=pipe)
+        os.dup2(stdout.fileno(), writing)  # so that closing it flushes to somebody
+
+
 def test_export_is_of_this_user_only(tasks: list[Row]) -> None:
     OPERATOR.add(user_id="bob", text="his")
     assert {task["user_id"] for task in json.loads(_export())["tasks"]} == {"alice-moves"}
     assert len(list(stream(ALICE))) == len(tasks)
-
-
-# erase_user
-
-
-def test_erase_leaves_nothing_of_this_user_and_all_of_others(tasks: list[Row]) -> None:
-    out = io.StringIO()
-    his = OPERATOR.add(user_id="bob", text="his")
-    call_command("erase_user", "alice-moves", "--yes", "--json", stdout=out)
-    assert json.loads(out.getvalue()) == {"user_id": "alice-moves", "erased": len(tasks)}
-    assert not ALICE.exists()
-    assert OPERATOR.filter(id=his["id"]).exists()
-
-
-def test_erase_of_nothing_succeeds() -> None:
-    out = io.StringIO()
-    call_command("erase_user", "nobody-at-all", "--yes", stdout=out)
-    assert out.getvalue() == "Erased 0 tasks of nobody-at-all.\n"
-
-
-def test_erase_needs_yes_where_nobody_can_be_asked(tasks: list[Row]) -> None:
-    done = subprocess.run(
-        [sys.executable, "manage.py", "erase_user", "alice-moves"],
-        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "--yes" in done.stderr
-    assert ALICE.count() == len(tasks)
-
-
-@pytest.mark.parametrize(("answer", "left"), [("yes\n", 0), ("y\n", len(TEXTS)), ("", len(TEXTS))])
-def test_erase_asks_on_a_terminal(tasks: list[Row], monkeypatch: pytest.MonkeyPatch, answer: str, left: int) -> None:
-    terminal, err = io.StringIO(answer), io.StringIO()
-    monkeypatch.setattr(terminal, "isatty", lambda: True)
-    monkeypatch.setattr(sys, "stdin", terminal)
-    try:
-        call_command("erase_user", "alice-moves", stdout=io.StringIO(), stderr=err)
-    except CommandError as exc:
-        assert exc.returncode == 1
-    assert f"erases {len(tasks)} tasks of alice-moves" in err.getvalue()
-    assert ALICE.count() == left
-
-
-def test_whoever_can_have_tasks_can_be_erased() -> None:
-    sub = "a\u200b\u00a0=b\n\x1b " + "🐘" * 240
-    OPERATOR.add(user_id=sub, text="a")
-    call_command("erase_user", sub, "--yes", stdout=io.StringIO())
-    assert not OPERATOR.owned_by(sub).exists()
 
 
 @pytest.mark.parametrize("command", ["export_user", "erase_user", "import_user"])
@@ -388,7 +274,7 @@ def test_user_id_that_cannot_be_is_misuse(command: str, sub: str) -> None:
 
 
 def test_import_is_one_transaction() -> None:
-    records = [parsing.Record(number, _line()) for number in range(1, 4)]
+    records = [Record(number, _line()) for number in range(1, 4)]
     with pytest.raises(Refused):
         import_tasks("alice-moves", [*records, records[0]])
     assert not ALICE.exists()
@@ -398,9 +284,9 @@ def test_import_is_one_transaction() -> None:
 
 def test_imports_at_once_wait_for_each_other() -> None:
     user_id = f"alice-{uuid.uuid4()}"
-    records = [parsing.Record(number, _line()) for number in range(1_000)]
+    records = [Record(number, _line()) for number in range(1_000)]
 
-    def run(records: list[parsing.Record]) -> Outcome:
+    def run(records: list[Record]) -> Outcome:
         try:
             return import_tasks(user_id, records)
         finally:

@@ -2,6 +2,7 @@
 
 import itertools
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -23,7 +24,7 @@ from hypothesis.stateful import (
 )
 
 from config.postgresql.row_security import acting_as
-from tasks import listing, search
+from tasks import listing, memory, search
 from tasks.models import Task
 from tests.client import InProcess, Live, User
 
@@ -197,6 +198,19 @@ def test_count_is_right_after_every_change_whoever_answers(server: str, request:
         for _ in range(6):
             assert alice.get("/tasks?limit=1").json["count"] == tasks
             assert alice.get("/tasks?limit=1&completed=false").json["count"] == still_open
+
+
+def test_count_that_is_known_is_not_counted_again(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_known", OrderedDict())
+    for _ in range(2):
+        alice.task()
+    assert alice.get("/tasks?limit=1").json["count"] == 2
+    for key, (until, found) in list(memory._known.items()):
+        memory._known[key] = until, found._replace(value=99)
+    assert alice.get("/tasks?limit=1").json["count"] == 99
+    assert alice.get("/tasks?limit=1&completed=false").json["count"] == 2
+    alice.task()
+    assert alice.get("/tasks?limit=1").json["count"] == 3
 
 
 def test_tag_of_a_list_that_is_known_takes_no_look_at_the_list(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tasks import ordering
 from tests.client import InProcess, Live, User
+from tests.shapes import assert_error
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
 
@@ -101,6 +102,15 @@ def test_move_writes_the_fewest_rows(
         assert len(feed["changes"]) == fewest
         assert answer.json in after
         assert answer.headers["etag"] == alice.get(f"/tasks/{tasks[moved]['id']}").headers["etag"]
+
+
+def test_move_where_every_number_is_taken_is_a_conflict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordering, "ORDER_MIN", 0)
+    monkeypatch.setattr(ordering, "ORDER_MAX", 0)
+    alice = _with_tasks([0, 0])
+    tasks = _in_order(alice)
+    assert_error(alice.post(f"/tasks/{tasks[1]['id']}/move", {"to": "first"}), 409)
+    assert _in_order(alice) == tasks
 
 
 NEAR_THE_BOUNDS = st.integers(-2, 2) | st.integers(2**31 - 3, 2**31 - 1) | st.integers(-(2**31), 2 - 2**31)

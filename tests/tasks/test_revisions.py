@@ -1,13 +1,16 @@
 """Every change counts, whoever writes, and nothing else does: proved by attempting it."""
 
+import importlib
 import io
 import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import DatabaseError, connection, connections
 
@@ -179,6 +182,20 @@ def test_erasure_leaves_no_tombstone() -> None:
     OWNERS.owned_by("bob").remove()
     assert erase_user("alice", "operator") == 1
     assert [user for user, _ in _buried()] == ["bob"]
+
+
+def test_tasks_from_before_there_were_revisions_are_numbered(monkeypatch: pytest.MonkeyPatch) -> None:
+    migration: Any = importlib.import_module("tasks.migrations.0005_number_tasks")
+    monkeypatch.setattr(migration, "BATCH", 2)
+    _sql("ALTER TABLE tasks_task DISABLE TRIGGER USER")
+    OWNERS.bulk_create(Task(user_id=f"user-{number}", text="a") for number in range(5))
+    _sql("ALTER TABLE tasks_task ENABLE TRIGGER USER")
+    assert set(OWNERS.values_list("revision", flat=True)) == {0}
+    before = _revision()
+    migration.number(apps, SimpleNamespace(connection=connections["operator"]))
+    revisions = OWNERS.values_list("revision", flat=True)
+    assert len(set(revisions)) == 5
+    assert min(revisions) > before
 
 
 def test_one_statement_may_concern_any_number_of_users() -> None:

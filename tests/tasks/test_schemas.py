@@ -84,4 +84,4 @@ def test_postgresql_writes_the_same_bytes_as_python(row: Row) -> None:
     """The slow and obvious way is the oracle of the quick one."""
     stored = TaskModel.objects.using("operator").filter(id=row["id"])
     stored.create(**row)
-    assert stored.as_json().get()[0].encode() == task_json(stored.rows().get()) == task_json(row)
+    assert stored.as_json_with_tag().get()[0].encode() == task_json(stored.rows().get()) == task_json(row)
