@@ -80,8 +80,7 @@ def hmac_key(secret: str) -> bytes:
     """
     key: bytes = _IMPLEMENTATIONS[SECRET_ALGORITHM].prepare_key(secret.encode())
     if len(key) < MIN_SECRET_BYTES:
-        msg = f"a secret needs at least {MIN_SECRET_BYTES} bytes"
-        raise ValueError(msg)
+        raise ValueError(f"a secret needs at least {MIN_SECRET_BYTES} bytes")
     return key
 
 
