@@ -51,7 +51,7 @@ class Document:
     """When the server says it made the response (`Date`), in seconds since 1970, to the second; None if it does not."""
 
 
-def fetch(url: str, *, deadline: float = DEADLINE, max_bytes: int = MAX_BYTES) -> Document:
+def fetch(url: str, *, deadline: float = DEADLINE) -> Document:
     """Get a URL. Raises FetchFailed for everything but a complete response with status 200 in time."""
     started_at = time.monotonic()
     try:
@@ -60,7 +60,7 @@ def fetch(url: str, *, deadline: float = DEADLINE, max_bytes: int = MAX_BYTES) -
             watchdog.daemon = True
             watchdog.start()
             try:
-                body, headers = _get(connection, url, max_bytes)
+                body, headers = _get(connection, url)
             finally:
                 watchdog.cancel()
     except (OSError, http.client.HTTPException, ValueError) as exc:
@@ -107,7 +107,7 @@ def _connection(url: str, deadline: float) -> _Connection:
     return _Connection(parts.hostname, parts.port, deadline, tls)
 
 
-def _get(connection: _Connection, url: str, max_bytes: int) -> tuple[bytes, Message]:
+def _get(connection: _Connection, url: str) -> tuple[bytes, Message]:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request("GET", target, headers=_HEADERS)
@@ -116,9 +116,9 @@ def _get(connection: _Connection, url: str, max_bytes: int) -> tuple[bytes, Mess
         raise FetchFailed(
             f"HTTP status {response.status}", status=response.status, retry_after=_retry_after(response.headers)
         )
-    body = response.read(max_bytes + 1)
-    if len(body) > max_bytes:
-        raise FetchFailed(f"more than {max_bytes} bytes", status=response.status)
+    body = response.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise FetchFailed(f"more than {MAX_BYTES} bytes", status=response.status)
     if response.length:  # http.client reports a short body only when asked for all of it
         raise http.client.IncompleteRead(body, response.length)
     return body, response.headers

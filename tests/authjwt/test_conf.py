@@ -76,6 +76,12 @@ def test_malformed_secrets_are_named_and_not_shown(text: str) -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("text", "place"), [("hush", 1), ("1:a,hush", 2), ("1:a,2:b,1:c", 3)])
+def test_malformed_secret_is_named_by_its_place(text: str, place: int) -> None:
+    with pytest.raises(ValueError, match=f"entry {place} "):
+        parse_secrets(text)
+
+
 @pytest.mark.parametrize(
     ("variables", "mode"),
     [

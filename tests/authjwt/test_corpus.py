@@ -63,6 +63,7 @@ def test_corpus_has_good_and_hostile_cases_enough() -> None:
     assert {mode for case in CASES for mode in case.accepted} == set(MODES)
 
 
+@pytest.mark.parametrize("mode", ["both"], indirect=True)
 @pytest.mark.usefixtures("mode")
 def test_no_credential_costs_more_than_5_ms() -> None:
     user_of(next(case for case in CASES if case.id == "good-EdDSA").build())  # fetches the keys, where there are any

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.utils import timezone
 
-from authjwt.fetch import DEADLINE, MAX_BYTES, FetchFailed, fetch
+from authjwt.fetch import DEADLINE, MAX_BYTES, FetchFailed, _connection, fetch
 from tests.authjwt.forge import issuer_jwks, key_pair, to_json
 from tests.authjwt.jwks_server import (
     Behaviour,
@@ -80,6 +80,14 @@ def test_deadline_is_for_everything_together(issuer: JWKSServer, behaviour: Beha
 def test_other_urls_are_not_fetched(url: str) -> None:
     with pytest.raises(FetchFailed):
         fetch(url)
+
+
+def test_connection_can_be_aborted_at_any_time(issuer: JWKSServer) -> None:
+    connection = _connection(issuer.url, DEADLINE)
+    connection.abort()
+    connection.connect()
+    connection.close()
+    connection.abort()
 
 
 def test_chunked_document_is_read(issuer: JWKSServer) -> None:
