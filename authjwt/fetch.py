@@ -108,9 +108,7 @@ def _connection(url: str, deadline: float) -> _Connection:
 
 
 def _get(connection: _Connection, url: str) -> tuple[bytes, Message]:
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.request("GET", target, headers=_HEADERS)
+    connection.request("GET", urlsplit(url)._replace(scheme="", netloc="").geturl(), headers=_HEADERS)
     response = connection.getresponse()
     if response.status != HTTPStatus.OK:
         raise FetchFailed(

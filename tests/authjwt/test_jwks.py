@@ -146,12 +146,6 @@ def test_threads_that_need_the_first_keys_share_one_fetch(issuer: JWKSServer, ve
     assert issuer.hits == 1
 
 
-def test_request_names_its_user_agent(issuer: JWKSServer, verifier: Verifier) -> None:
-    verifier.verify(token("EdDSA"))
-    assert "User-Agent: tasks-api-authjwt" in issuer.requests[0]
-    assert issuer.requests[0].startswith("GET /api/auth/jwks HTTP/1.1")
-
-
 # Rotation
 
 
