@@ -16,6 +16,7 @@ from authjwt.principal import VerifiedClaims
 from authjwt.refusal import InvalidToken
 from authjwt.verifier import Verifier
 from tests.authjwt.forge import ASYMMETRIC, ISSUER, OLD_SECRET, REMOVED, SECRET, issuer_key, token
+from tests.authjwt.outcomes import outcome
 
 NOW = 1_800_000_000
 WEEK = 7 * 24 * 3600
@@ -84,14 +85,6 @@ def signed(keys: Keys, **payload: Any) -> str:
     """Make a token that is good for a quarter of an hour."""
     (algorithm,) = keys.algorithms
     return token(algorithm, payload={"iat": NOW, "exp": NOW + 900, **payload})
-
-
-def outcome(verifier: Verifier, unverified_token: str) -> str:
-    """Tell who it is, or why it is refused."""
-    try:
-        return verifier.verify(unverified_token).subject
-    except InvalidToken as exc:
-        return exc.reason
 
 
 def test_token_is_verified_once(verifier: Verifier, keys: Keys, clock: Clock) -> None:

@@ -26,6 +26,7 @@ from tests.authjwt.jwks_server import (
     respond,
     stall,
 )
+from tests.authjwt.outcomes import outcome
 
 TTL = 300
 DAY = 24 * 3600
@@ -65,13 +66,6 @@ def verifier(make: Callable[..., Verifier]) -> Verifier:
 def signed_by(pair: KeyPair, **head: Any) -> str:
     """Make a good token signed by a key of any name."""
     return assemble({"alg": pair.algorithm, "kid": pair.kid, **head}, claims(), pair.sign)
-
-
-def refusal_of(verifier: Verifier, unverified_token: str) -> str:
-    """Tell why a token is refused."""
-    with pytest.raises(InvalidToken) as caught:
-        verifier.verify(unverified_token)
-    return caught.value.reason
 
 
 def seconds_of(action: Callable[[], object]) -> float:
@@ -190,7 +184,7 @@ def test_removed_key_is_refused_after_the_ttl(issuer: JWKSServer, make: Callable
     verifier.verify(token("EdDSA"))
     issuer.publish(key_pair("new", "EdDSA").jwk())
     clock.ahead = TTL + 1
-    assert refusal_of(verifier, token("EdDSA")) == "unknown_key"
+    assert outcome(verifier, token("EdDSA")) == "unknown_key"
 
 
 def test_removed_key_is_refused_although_its_token_was_verified_a_moment_ago(
@@ -202,7 +196,7 @@ def test_removed_key_is_refused_although_its_token_was_verified_a_moment_ago(
     verifier.verify(same)
     issuer.publish()
     clock.ahead = TTL + 1
-    assert refusal_of(verifier, same) == "unknown_key"
+    assert outcome(verifier, same) == "unknown_key"
     assert issuer.hits == 2
 
 
@@ -224,7 +218,7 @@ def test_key_that_is_now_for_another_algorithm_is_refused_although_its_token_was
     verifier.verify(same)
     issuer.publish(issuer_key("RS256").jwk(alg="PS256"))
     clock.ahead = TTL + 1
-    assert refusal_of(verifier, same) == "key_mismatch"
+    assert outcome(verifier, same) == "key_mismatch"
 
 
 def test_token_without_kid_is_refused_once_keys_are_several_although_it_was_verified_a_moment_ago(
@@ -235,7 +229,7 @@ def test_token_without_kid_is_refused_once_keys_are_several_although_it_was_veri
     assert [verifier.verify(same).subject for _ in range(2)] == ["alice"] * 2
     issuer.publish(issuer_key("EdDSA").jwk(), key_pair("new", "EdDSA").jwk())
     clock.ahead = TTL + 1
-    assert refusal_of(verifier, same) == "ambiguous_key"
+    assert outcome(verifier, same) == "ambiguous_key"
 
 
 def test_key_replaced_under_its_name_is_refused_after_the_ttl(
@@ -246,12 +240,12 @@ def test_key_replaced_under_its_name_is_refused_after_the_ttl(
     verifier.verify(same)
     issuer.publish(key_pair("other", "EdDSA").jwk(kid="key-EdDSA"))
     clock.ahead = TTL + 1
-    assert refusal_of(verifier, same) == "bad_signature"
+    assert outcome(verifier, same) == "bad_signature"
 
 
 def test_empty_key_set_is_legitimate(issuer: JWKSServer, verifier: Verifier) -> None:
     issuer.publish()
-    assert refusal_of(verifier, token("EdDSA")) == "unknown_key"
+    assert outcome(verifier, token("EdDSA")) == "unknown_key"
     issuer.document = issuer_jwks()
     assert verifier.verify(token("EdDSA")).subject == "alice"
 
@@ -273,7 +267,7 @@ def test_refresh_begins_in_the_background_before_the_ttl_ends(
 def test_stall_delays_no_request_whose_key_is_known(issuer: JWKSServer, verifier: Verifier) -> None:
     verifier.verify(token("EdDSA"))
     with ThreadPoolExecutor(4) as threads, behaving(issuer, stall(1.5)):
-        waiting = [threads.submit(refusal_of, verifier, token("EdDSA", {"kid": f"nobody-{n}"})) for n in range(4)]
+        waiting = [threads.submit(outcome, verifier, token("EdDSA", {"kid": f"nobody-{n}"})) for n in range(4)]
         assert eventually(lambda: issuer.hits == 2)
         known = [seconds_of(lambda: verifier.verify(token("EdDSA"))) for _ in range(50)]
         assert not any(future.done() for future in waiting)
@@ -305,7 +299,7 @@ def test_waiting_for_a_second_fetch_ends_at_the_deadline_of_the_request(
     verifier = make(deadline=0.6)
     verifier.verify(token("EdDSA"))
     with ThreadPoolExecutor(1) as threads, behaving(issuer, stall(0.4)):
-        threads.submit(refusal_of, verifier, token("EdDSA", {"kid": "early"}))
+        threads.submit(outcome, verifier, token("EdDSA", {"kid": "early"}))
         assert eventually(lambda: issuer.hits == 2)
         started_at = time.monotonic()
         with pytest.raises(KeysUnavailable):
@@ -352,21 +346,21 @@ def test_stall_after_a_failure_holds_nobody_for_long(issuer: JWKSServer, verifie
 
 def test_300_unknown_kids_cause_at_most_10_fetches(issuer: JWKSServer, verifier: Verifier) -> None:
     for number in range(300):
-        assert refusal_of(verifier, token("EdDSA", {"kid": f"nobody-{number}"})) == "unknown_key"
+        assert outcome(verifier, token("EdDSA", {"kid": f"nobody-{number}"})) == "unknown_key"
     assert issuer.hits <= 10
 
 
 def test_300_unknown_kids_at_once_cause_at_most_10_fetches(issuer: JWKSServer, verifier: Verifier) -> None:
     flood = [token("EdDSA", {"kid": f"nobody-{number}"}) for number in range(300)]
     with ThreadPoolExecutor(16) as threads:
-        reasons = set(threads.map(lambda one: refusal_of(verifier, one), flood))
+        reasons = set(threads.map(lambda one: outcome(verifier, one), flood))
     assert reasons == {"unknown_key"}
     assert issuer.hits <= 10
 
 
 def test_new_key_is_found_soon_after_a_flood(issuer: JWKSServer, verifier: Verifier, clock: Clock) -> None:
     for number in range(20):
-        refusal_of(verifier, token("EdDSA", {"kid": f"nobody-{number}"}))
+        outcome(verifier, token("EdDSA", {"kid": f"nobody-{number}"}))
     new = key_pair("new", "EdDSA")
     issuer.publish(new.jwk())
     clock.ahead = 5.5
@@ -376,21 +370,21 @@ def test_new_key_is_found_soon_after_a_flood(issuer: JWKSServer, verifier: Verif
 def test_search_that_found_a_new_key_is_not_counted(issuer: JWKSServer, verifier: Verifier) -> None:
     """Of three searches that are allowed at once two are left for made-up keys, no more and no fewer."""
     verifier.verify(token("EdDSA"))
-    refusal_of(verifier, token("EdDSA", {"kid": "nobody"}))
+    outcome(verifier, token("EdDSA", {"kid": "nobody"}))
     new = key_pair("new", "EdDSA")
     issuer.publish(issuer_key("EdDSA").jwk(), new.jwk())
     verifier.verify(signed_by(new))
     assert issuer.hits == 3
     for number in range(5):
-        refusal_of(verifier, token("EdDSA", {"kid": f"nobody-{number}"}))
+        outcome(verifier, token("EdDSA", {"kid": f"nobody-{number}"}))
     assert issuer.hits == 5
 
 
 def test_known_kid_with_a_bad_signature_causes_no_fetch(issuer: JWKSServer, verifier: Verifier) -> None:
     verifier.verify(token("EdDSA"))
     forged = assemble({"alg": "EdDSA", "kid": "key-EdDSA"}, claims(), key_pair("foreign", "EdDSA").sign)
-    assert refusal_of(verifier, forged) == "bad_signature"
-    assert refusal_of(verifier, token("EdDSA", {"kid": "key-ES256"})) == "key_mismatch"
+    assert outcome(verifier, forged) == "bad_signature"
+    assert outcome(verifier, token("EdDSA", {"kid": "key-ES256"})) == "key_mismatch"
     assert issuer.hits == 1
 
 
@@ -569,18 +563,18 @@ def test_key_without_kid_goes_before_named_ones_for_a_token_without_kid(issuer: 
     nameless = key_pair("nameless", "EdDSA")
     issuer.publish(issuer_key("EdDSA").jwk(), {**nameless.jwk(), "kid": None})
     assert verifier.verify(assemble({"alg": "EdDSA"}, claims(), nameless.sign)).subject == "alice"
-    assert refusal_of(verifier, assemble({"alg": "EdDSA"}, claims(), issuer_key("EdDSA").sign)) == "bad_signature"
+    assert outcome(verifier, assemble({"alg": "EdDSA"}, claims(), issuer_key("EdDSA").sign)) == "bad_signature"
 
 
 def test_token_without_kid_is_refused_where_keys_are_several(issuer: JWKSServer, verifier: Verifier) -> None:
     issuer.publish(issuer_key("EdDSA").jwk(), key_pair("new", "EdDSA").jwk())
-    assert refusal_of(verifier, assemble({"alg": "EdDSA"}, claims(), issuer_key("EdDSA").sign)) == "ambiguous_key"
+    assert outcome(verifier, assemble({"alg": "EdDSA"}, claims(), issuer_key("EdDSA").sign)) == "ambiguous_key"
     assert issuer.hits == 1
 
 
 def test_key_without_kid_does_not_serve_a_token_with_kid(issuer: JWKSServer, verifier: Verifier) -> None:
     issuer.publish({**issuer_key("EdDSA").jwk(), "kid": None})
-    assert refusal_of(verifier, token("EdDSA")) == "unknown_key"
+    assert outcome(verifier, token("EdDSA")) == "unknown_key"
 
 
 def test_keys_that_share_a_kid_are_both_tried(issuer: JWKSServer, verifier: Verifier) -> None:
@@ -593,7 +587,7 @@ def test_keys_that_share_a_kid_are_both_tried(issuer: JWKSServer, verifier: Veri
 def test_algorithm_that_is_not_configured_is_refused(issuer: JWKSServer) -> None:
     keys = JWKSKeys(issuer.url, algorithms=["EdDSA"])
     verifier = Verifier([keys], issuers=[ISSUER], audiences=[ISSUER])
-    assert refusal_of(verifier, token("ES256")) == "algorithm"
+    assert outcome(verifier, token("ES256")) == "algorithm"
     assert keys.candidates("ES256", "key-ES256") == ()
     assert issuer.hits == 0
 
