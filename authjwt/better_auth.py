@@ -67,5 +67,8 @@ def split_http_url(url: str) -> SplitResult:
 
 
 def estimate_entropy(secret: str) -> float:
-    """Return bits of entropy as Better Auth estimates them: length times log2 of the number of distinct characters."""
-    return len(secret) * math.log2(len(set(secret)) or 1)
+    """Return bits of entropy as Better Auth estimates them: length times log2 of the number of distinct characters.
+
+    There has to be one character at least.
+    """
+    return len(secret) * math.log2(len(set(secret)))

@@ -622,6 +622,9 @@ def test_keys_of_a_child_begin_anew(issuer: JWKSServer) -> None:
         assert eventually(lambda: issuer.hits == 1)
         issuer.behave = respond()
         keys._lock.acquire()
+        while keys._places.acquire(blocking=False):
+            pass
         jwks._forget_parents()
+        assert keys._places.acquire(blocking=False)
         assert keys.candidates("EdDSA", "key-EdDSA")
         assert issuer.hits == 2

@@ -67,6 +67,10 @@ def test_parties_of_hs256_tokens_must_match_and_may_be_optional(
             verifier.verify(token("HS256", payload=payload))
 
 
+def test_secret_is_for_its_own_algorithm() -> None:
+    assert SecretKeys([SECRET]).candidates("EdDSA", None) == ()
+
+
 def test_secret_is_not_shown() -> None:
     keys = SecretKeys([SECRET]).candidates("HS256", None)
     assert SECRET not in repr(keys)
