@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from authjwt.jwks import JWKSKeys
-from authjwt.keys import KeysUnavailable, SecretKeys
+from authjwt.keys import SecretKeys
 from authjwt.rules import MAX_LIFETIME
 from authjwt.verifier import Verifier
 from tests.authjwt.forge import (
@@ -149,19 +149,6 @@ def test_2_8_long_lived_tokens_are_refused(verifier: Verifier) -> None:
     """Not a point of its own there: what is stolen once must not be good for ever (RFC 6750, section 5.3)."""
     issued = claims()["iat"]
     assert outcome(verifier, token("EdDSA", payload={"exp": issued + MAX_LIFETIME + 1})) == "lives_too_long"
-
-
-def test_secret_alone_trusts_no_published_key() -> None:
-    verifier = Verifier([SecretKeys([SECRET])])
-    assert verifier.verify(token("HS256")).subject == "alice"
-    assert outcome(verifier, token("EdDSA")) == "algorithm"
-
-
-def test_published_keys_alone_trust_no_secret() -> None:
-    verifier = Verifier([JWKSKeys("http://127.0.0.1:1/jwks")], issuers=[ISSUER], audiences=[ISSUER])
-    assert outcome(verifier, token("HS256", payload=PARTIES)) == "algorithm"
-    with pytest.raises(KeysUnavailable):
-        verifier.verify(token("EdDSA"))
 
 
 def test_published_keys_without_expected_parties_accept_nothing() -> None:
