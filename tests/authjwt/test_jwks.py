@@ -351,8 +351,10 @@ def test_new_key_is_found_soon_after_a_flood(issuer: JWKSServer, verifier: Verif
         outcome(verifier, token("EdDSA", {"kid": f"nobody-{number}"}))
     new = key_pair("new", "EdDSA")
     issuer.publish(new.jwk())
+    clock.ahead = 4
+    assert outcome(verifier, signed_by(new)) == "unknown_key"
     clock.ahead = 5.5
-    assert verifier.verify(signed_by(new)).subject == "alice"
+    assert outcome(verifier, signed_by(new)) == "alice"
 
 
 def test_search_that_found_a_new_key_is_not_counted(issuer: JWKSServer, verifier: Verifier) -> None:
