@@ -20,6 +20,8 @@ NOW = 1_800_000_000
         ({"exp": NOW - 14}, "alice"),
         ({"exp": NOW - 14.99}, "alice"),
         ({"exp": NOW - 15}, "expired"),
+        ({"exp": 253_402_300_800}, "malformed_expiry"),
+        ({"nbf": 0}, "alice"),
         ({"nbf": NOW + 15}, "alice"),
         ({"nbf": NOW + 15.01}, "not_yet_valid"),
         ({"iat": NOW + 15}, "alice"),
@@ -34,6 +36,11 @@ def test_times_are_compared_with_15_seconds_of_leeway(payload: dict[str, Any], e
     verifier = Verifier([SecretKeys([SECRET])], clock=lambda: NOW)
     made = token("HS256", payload={"iat": NOW - 100, "exp": NOW + 100, **payload})
     assert outcome(verifier, made) == expected
+
+
+@pytest.mark.parametrize(("sub", "expected"), [("a", "a"), ("\u200b\u2028\u2029\u3000", "subject")])
+def test_user_id_has_a_visible_character(sub: str, expected: str) -> None:
+    assert outcome(Verifier([SecretKeys([SECRET])]), token("HS256", payload={"sub": sub})) == expected
 
 
 def test_leeway_and_lifetime_can_be_set() -> None:
