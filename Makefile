@@ -13,7 +13,7 @@ NODE := $(shell node -e 'process.exit(process.versions.node.split(".")[0] >= 20 
 PRODUCTION = env $$(sed -n 's/^\(\# \)\{0,1\}\([A-Z_]*=\).*/\2/p' .env.example) \
 	$$(grep -v '^\#' production.env.example) SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))')
 
-.PHONY: help run web test coverage bench bench-quick check audit fix openapi screenshots architecture example lock clean
+.PHONY: help run web test coverage mutation bench bench-quick check audit fix openapi screenshots architecture example lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,6 +32,9 @@ coverage: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) test
 	$(BIN)/coverage run -m pytest $(or $(TEST),-n 3 --dist loadfile)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+mutation: .venv/dev ## Change the code of PACKAGE, authjwt or tasks, a little at a time, and list what no test notices; an hour
+	tests/mutation/run $(or $(PACKAGE),authjwt)
 
 bench: .venv/runtime .venv-bench/.installed bench/packages/.installed ## Measure ours beside its peers, half an hour on a quiet machine; writes bench/results
 	$(BIN)/python -m bench
@@ -78,7 +81,7 @@ lock: .venv/dev ## Resolve pyproject.toml into the two locks, and the peers' int
 		--no-annotate --custom-compile-command "make lock" --upgrade -o bench/peers/requirements.lock
 
 clean: ## Remove the environment and the embedded database
-	rm -rf .venv .venv-bench .postgres .static tests/npm/node_modules examples/node_modules tests/debian/packages* bench/packages* bench/.postgres
+	rm -rf .venv .venv-bench .mutation .postgres .static tests/npm/node_modules examples/node_modules tests/debian/packages* bench/packages* bench/.postgres
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11" >&2; exit 1; }

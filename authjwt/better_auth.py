@@ -31,11 +31,9 @@ def parse_secrets(text: str) -> tuple[str, ...]:
     for place, entry in enumerate(text.split(","), start=1):
         version, _, secret = (part.strip() for part in entry.partition(":"))
         if not re.fullmatch(r"[0-9]{1,9}", version) or not secret:
-            msg = f"BETTER_AUTH_SECRETS: entry {place} is not <version>:<secret>, as in 2:new,1:old"
-            raise ValueError(msg)
+            raise ValueError(f"BETTER_AUTH_SECRETS: entry {place} is not <version>:<secret>, as in 2:new,1:old")
         if int(version) in secrets:
-            msg = f"BETTER_AUTH_SECRETS: entry {place} repeats a version"
-            raise ValueError(msg)
+            raise ValueError(f"BETTER_AUTH_SECRETS: entry {place} repeats a version")
         secrets[int(version)] = secret
     return tuple(secrets.values())
 
@@ -49,8 +47,7 @@ def derive(base_url: str) -> Endpoints:
     try:
         parts = split_http_url(base_url)
     except ValueError as exc:
-        msg = f"BETTER_AUTH_URL: {exc}"
-        raise ValueError(msg) from None
+        raise ValueError(f"BETTER_AUTH_URL: {exc}") from None
     host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
     port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
     origin = f"{parts.scheme}://{host}{port}"
@@ -60,18 +57,18 @@ def derive(base_url: str) -> Endpoints:
 def split_http_url(url: str) -> SplitResult:
     """Take a plain HTTP URL apart. Raises ValueError unless it is ASCII with a scheme, a host and at most a path."""
     if not re.fullmatch(r"https?://[!-~]+", url, re.IGNORECASE):
-        msg = "not a URL like https://auth.example.com"
-        raise ValueError(msg)
+        raise ValueError("not a URL like https://auth.example.com")
     parts = urlsplit(url)
     if not parts.hostname or parts.port == 0:  # reading the port raises ValueError if it is no number
-        msg = "a URL without a usable host or port"
-        raise ValueError(msg)
+        raise ValueError("a URL without a usable host or port")
     if "@" in parts.netloc or parts.query or parts.fragment:
-        msg = "a URL with credentials, a query or a fragment"
-        raise ValueError(msg)
+        raise ValueError("a URL with credentials, a query or a fragment")
     return parts
 
 
 def estimate_entropy(secret: str) -> float:
-    """Return bits of entropy as Better Auth estimates them: length times log2 of the number of distinct characters."""
-    return len(secret) * math.log2(len(set(secret)) or 1)
+    """Return bits of entropy as Better Auth estimates them: length times log2 of the number of distinct characters.
+
+    There has to be one character at least.
+    """
+    return len(secret) * math.log2(len(set(secret)))

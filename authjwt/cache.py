@@ -39,9 +39,7 @@ class AcceptedTokens:
     shows none.
     """
 
-    def __init__(self, *, max_seconds: float = MAX_SECONDS, max_tokens: int = MAX_TOKENS) -> None:
-        self._max_seconds = max_seconds
-        self._max_tokens = max_tokens
+    def __init__(self) -> None:
         self._tokens: OrderedDict[bytes, Accepted] = OrderedDict()  # the first to be verified comes first
         self._lock = threading.Lock()  # for writing; a dict may be read meanwhile
 
@@ -54,9 +52,9 @@ class AcceptedTokens:
 
     def put(self, digest: bytes, accepted: Accepted) -> None:
         """Remember a token for at most a minute, and forget the oldest if there are too many."""
-        until = min(accepted.until, accepted.since + self._max_seconds)
+        until = min(accepted.until, accepted.since + MAX_SECONDS)
         with self._lock:
             self._tokens[digest] = accepted._replace(until=until)
             self._tokens.move_to_end(digest)
-            if len(self._tokens) > self._max_tokens:
+            if len(self._tokens) > MAX_TOKENS:
                 self._tokens.popitem(last=False)

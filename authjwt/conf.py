@@ -48,8 +48,7 @@ class AuthSettings:
         given: Mapping[str, Any] = getattr(settings, "AUTHJWT", {})
         unknown = set(given) - {setting.name.upper() for setting in fields(cls)}
         if unknown:
-            msg = f"AUTHJWT has unknown settings: {', '.join(sorted(unknown))}"
-            raise ImproperlyConfigured(msg)
+            raise ImproperlyConfigured(f"AUTHJWT has unknown settings: {', '.join(sorted(unknown))}")
         return cls(**{name.lower(): value for name, value in given.items()})
 
     @property
@@ -75,8 +74,7 @@ class AuthSettings:
         """Return the sources of the mode. Raises ImproperlyConfigured unless each of them is configured."""
         missing = (self.uses_secrets and not self.secrets) or (self.uses_jwks and not self.jwks_url)
         if missing or self.effective_mode is None:
-            msg = "AUTHJWT has no clear source of keys: manage.py check says what is missing"
-            raise ImproperlyConfigured(msg)
+            raise ImproperlyConfigured("AUTHJWT has no clear source of keys: manage.py check says what is missing")
         sources: list[KeySource] = [SecretKeys(self.secrets)] if self.uses_secrets else []
         if self.uses_jwks:
             sources.append(JWKSKeys(str(self.jwks_url), algorithms=self.algorithms, ttl=self.jwks_ttl))

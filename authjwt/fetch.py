@@ -51,7 +51,7 @@ class Document:
     """When the server says it made the response (`Date`), in seconds since 1970, to the second; None if it does not."""
 
 
-def fetch(url: str, *, deadline: float = DEADLINE, max_bytes: int = MAX_BYTES) -> Document:
+def fetch(url: str, *, deadline: float = DEADLINE) -> Document:
     """Get a URL. Raises FetchFailed for everything but a complete response with status 200 in time."""
     started_at = time.monotonic()
     try:
@@ -60,16 +60,16 @@ def fetch(url: str, *, deadline: float = DEADLINE, max_bytes: int = MAX_BYTES) -
             watchdog.daemon = True
             watchdog.start()
             try:
-                body, headers = _get(connection, url, max_bytes)
+                body, headers = _get(connection, url)
             finally:
                 watchdog.cancel()
     except (OSError, http.client.HTTPException, ValueError) as exc:
-        why = "no answer in time" if time.monotonic() - started_at >= deadline else f"{type(exc).__name__}: {exc}"
-        raise FetchFailed(why) from exc
+        raise FetchFailed(
+            "no answer in time" if time.monotonic() - started_at >= deadline else f"{type(exc).__name__}: {exc}"
+        ) from exc
     seconds = time.monotonic() - started_at
     if seconds >= deadline:  # the watchdog may have cut the body short
-        why = "no answer in time"
-        raise FetchFailed(why)
+        raise FetchFailed("no answer in time")
     return Document(body, seconds, _whole_seconds(headers.get("Age", "")) or 0, _moment(headers.get("Date", "")))
 
 
@@ -102,24 +102,21 @@ class _Connection(http.client.HTTPConnection):
 def _connection(url: str, deadline: float) -> _Connection:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        msg = "not an HTTP URL"
-        raise ValueError(msg)
+        raise ValueError("not an HTTP URL")
     tls = ssl.create_default_context() if parts.scheme == "https" else None
     return _Connection(parts.hostname, parts.port, deadline, tls)
 
 
-def _get(connection: _Connection, url: str, max_bytes: int) -> tuple[bytes, Message]:
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection.request("GET", target, headers=_HEADERS)
+def _get(connection: _Connection, url: str) -> tuple[bytes, Message]:
+    connection.request("GET", urlsplit(url)._replace(scheme="", netloc="").geturl(), headers=_HEADERS)
     response = connection.getresponse()
     if response.status != HTTPStatus.OK:
-        why = f"HTTP status {response.status}"
-        raise FetchFailed(why, status=response.status, retry_after=_retry_after(response.headers))
-    body = response.read(max_bytes + 1)
-    if len(body) > max_bytes:
-        why = f"more than {max_bytes} bytes"
-        raise FetchFailed(why, status=response.status)
+        raise FetchFailed(
+            f"HTTP status {response.status}", status=response.status, retry_after=_retry_after(response.headers)
+        )
+    body = response.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise FetchFailed(f"more than {MAX_BYTES} bytes", status=response.status)
     if response.length:  # http.client reports a short body only when asked for all of it
         raise http.client.IncompleteRead(body, response.length)
     return body, response.headers

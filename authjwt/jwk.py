@@ -53,8 +53,7 @@ def parse_key_set(document: bytes, algorithms: Collection[str]) -> KeySet:
     """Read a JWK Set, keeping the keys for the given algorithms. Raises ValueError if it is no JWK Set at all."""
     members = parse_object(document).get("keys")
     if not isinstance(members, list):
-        msg = "no JWK Set: there is no list of keys"
-        raise ValueError(msg)  # noqa: TRY004 (one exception for every unusable document)
+        raise ValueError("no JWK Set: there is no list of keys")  # noqa: TRY004 (one exception for every unusable document)
     keys: list[VerificationKey] = []
     skipped: list[SkippedKey] = []
     for member in members:

@@ -71,7 +71,6 @@ class JWKSKeys:
         *,
         algorithms: Collection[str] = ASYMMETRIC_ALGORITHMS,
         ttl: float = TTL,
-        max_stale: float = MAX_STALE,
         grace: float = GRACE,
         deadline: float = DEADLINE,
         clock: Callable[[], float] = time.monotonic,
@@ -79,7 +78,6 @@ class JWKSKeys:
         self.algorithms = frozenset(algorithms)
         self._url = url
         self._ttl = ttl
-        self._max_stale = max_stale
         self._grace = grace
         self._deadline = deadline
         self._clock = clock
@@ -118,7 +116,7 @@ class JWKSKeys:
             return snapshot
         failing = self._failures > 0
         flight = self._depart(now)
-        if age >= self._max_stale:
+        if age >= MAX_STALE:
             self._await(flight, now, in_any_number=True)
         elif age >= self._ttl and flight is not None and not failing:
             flight.landed.wait(flight.started_at + self._grace - now)
@@ -247,5 +245,4 @@ def _forget_parents() -> None:
         keys.forget_parent()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_forget_parents)
+os.register_at_fork(after_in_child=_forget_parents)

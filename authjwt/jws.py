@@ -75,6 +75,5 @@ def decode_base64url(text: str) -> bytes:
     encoded = text.encode("ascii")
     decoded = base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
     if base64.urlsafe_b64encode(decoded).rstrip(b"=") != encoded:
-        msg = "not canonical base64url"
-        raise ValueError(msg)
+        raise ValueError("not canonical base64url")
     return decoded

@@ -22,7 +22,7 @@ _IMPLEMENTATIONS: Final[Mapping[str, Algorithm]] = {
 class KeysUnavailable(Exception):
     """The keys cannot be had at the moment, so nobody can say whether a token is good. Answered with 503."""
 
-    def __init__(self, retry_after: float = 1) -> None:
+    def __init__(self, retry_after: float) -> None:
         super().__init__("the keys that tokens are verified with cannot be reached at the moment")
         self.retry_after = max(1, round(retry_after))
         """Seconds after which another attempt makes sense, for the header `Retry-After`."""
@@ -80,8 +80,7 @@ def hmac_key(secret: str) -> bytes:
     """
     key: bytes = _IMPLEMENTATIONS[SECRET_ALGORITHM].prepare_key(secret.encode())
     if len(key) < MIN_SECRET_BYTES:
-        msg = f"a secret needs at least {MIN_SECRET_BYTES} bytes"
-        raise ValueError(msg)
+        raise ValueError(f"a secret needs at least {MIN_SECRET_BYTES} bytes")
     return key
 
 

@@ -13,27 +13,23 @@ def parse_object(document: bytes) -> Mapping[str, Any]:
     what Python can take.
     """
     try:
-        value = _DECODER.decode(document.decode("utf-8"))
+        value = _DECODER.decode(document.decode())
     except RecursionError:
-        msg = "nested too deeply"
-        raise ValueError(msg) from None
+        raise ValueError("nested too deeply") from None
     if not isinstance(value, dict):
-        msg = "not a JSON object"
-        raise ValueError(msg)  # noqa: TRY004 (one exception for every unusable document)
+        raise ValueError("not a JSON object")  # noqa: TRY004 (one exception for every unusable document)
     return value
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        msg = "duplicate keys"
-        raise ValueError(msg)
+        raise ValueError("duplicate keys")
     return members
 
 
 def _no_constant(name: str) -> NoReturn:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
+    raise ValueError(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_constant=_no_constant)

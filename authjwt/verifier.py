@@ -11,8 +11,6 @@ from authjwt.principal import VerifiedClaims
 from authjwt.refusal import InvalidToken, Reason
 from authjwt.rules import CHECKS, LEEWAY, MAX_LIFETIME, Check, Rules, expires_at
 
-__all__ = ["Finding", "InvalidToken", "KeysUnavailable", "VerifiedClaims", "Verifier"]
-
 
 class Finding(NamedTuple):
     """One step of an explanation: a rule, and what was wrong if it was not kept."""

@@ -115,6 +115,8 @@ _GOOD_CLAIMS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "nbf-within-leeway": lambda: {"nbf": _now() + 10},
     "life-7-days": lambda: {"iat": _now(), "exp": _now() + 7 * 86400},
     "nested-claims": lambda: {"profile": {"deep": {"deeper": [1, 2, {"x": None}]}}},
+    "user-without-session": lambda: {"user": {"id": "alice"}},
+    "session-without-user": lambda: {"session": {"id": "s"}},
     "big-claims": lambda: {"image": "x" * 4000},
 }
 

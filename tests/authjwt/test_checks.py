@@ -37,6 +37,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "jwks with its own claims": settings_of(
         better_auth_jwks_url=f"{URL}/keys", better_auth_issuer=("i",), better_auth_audience=("a",)
     ),
+    "120 bits": settings_of(better_auth_secret="abcdefgh" * 5),
     "some algorithms": settings_of(better_auth_url=URL) | {"ALGORITHMS": ("EdDSA",)},
     "unused default secret": settings_of(
         better_auth_secret=DEFAULT_SECRET, better_auth_url=URL, better_auth_jwt_mode="jwks"
@@ -101,6 +102,7 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
 def test_bad_configuration_is_named(id_: str, conf: dict[str, Any], hint: str) -> None:
     (message,) = messages(conf)
     assert message.id == id_
+    assert message.msg.startswith("AUTHJWT: ")
     assert hint in str(message.hint)
     assert SECRET not in f"{message.msg}{message.hint}"
     assert "hush" not in f"{message.msg}{message.hint}"
@@ -109,6 +111,29 @@ def test_bad_configuration_is_named(id_: str, conf: dict[str, Any], hint: str) -
 def test_each_problem_is_named_at_once() -> None:
     conf = settings_of(better_auth_secret="short", better_auth_url="http://a.example", better_auth_jwt_mode="both")
     assert [message.id for message in messages(conf)] == ["authjwt.E005", "authjwt.E010"]
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        (settings_of(better_auth_secrets=f"2:{SECRET},1:short"), "secret 2 of 2 (BETTER_AUTH_SECRET)"),
+        (JWKS | {"ALGORITHMS": ("EdDSA", "HS256", "none")}, "keys of a JWKS: HS256, none."),
+        (JWKS | {"ALGORITHMS": ()}, "ALGORITHMS is empty."),
+        *((JWKS | {name: "x"}, f"AUTHJWT: {name} is") for name in ("SECRETS", "ISSUERS", "AUDIENCES", "ALGORITHMS")),
+        *((JWKS | {name: -1}, f"AUTHJWT: {name} is") for name in ("MAX_LIFETIME", "LEEWAY", "JWKS_TTL")),
+    ],
+)
+def test_message_says_what_is_wrong(conf: dict[str, Any], words: str) -> None:
+    (message,) = messages(conf)
+    assert words in message.msg
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("MAX_LIFETIME", 60, 366 * 86400), ("LEEWAY", 0, 300), ("JWKS_TTL", 1, 86400)]
+)
+def test_seconds_are_bounded(name: str, least: int, most: int) -> None:
+    found = [bool(messages(JWKS | {name: seconds})) for seconds in (least - 0.1, least, most, most + 0.1)]
+    assert found == [True, False, False, True]
 
 
 @override_settings(DEBUG=True)

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
@@ -29,7 +30,7 @@ URL = "https://auth.example.com"
         ("http://localhost:3000", "http://localhost:3000", "http://localhost:3000/api/auth/jwks"),
         ("https://a.example/api/auth", "https://a.example", "https://a.example/api/auth/jwks"),
         ("https://a.example/auth/", "https://a.example", "https://a.example/auth/jwks"),
-        ("https://a.example/Auth/V1", "https://a.example", "https://a.example/Auth/V1/jwks"),
+        ("https://a.example/Auth/X/", "https://a.example", "https://a.example/Auth/X/jwks"),
         ("http://[::1]:3000", "http://[::1]:3000", "http://[::1]:3000/api/auth/jwks"),
     ],
 )
@@ -74,6 +75,12 @@ def test_malformed_secrets_are_named_and_not_shown(text: str) -> None:
     with pytest.raises(ValueError, match="BETTER_AUTH_SECRETS: entry") as caught:
         parse_secrets(text)
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "place"), [("hush", 1), ("1:a,hush", 2), ("1:a,2:b,1:c", 3)])
+def test_malformed_secret_is_named_by_its_place(text: str, place: int) -> None:
+    with pytest.raises(ValueError, match=f"entry {place} "):
+        parse_secrets(text)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +144,12 @@ def test_ttl_reaches_the_keys(issuer: JWKSServer) -> None:
     time.sleep(0.02)
     with pytest.raises(InvalidToken):
         verifier.verify(token("EdDSA"))
+
+
+@override_settings()
+def test_missing_settings_are_the_defaults() -> None:
+    del settings.AUTHJWT
+    assert AuthSettings.load() == AuthSettings()
 
 
 @override_settings(AUTHJWT={"SECRET": "x"})

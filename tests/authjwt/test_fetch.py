@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.utils import timezone
 
-from authjwt.fetch import DEADLINE, MAX_BYTES, FetchFailed, fetch
+from authjwt.fetch import DEADLINE, MAX_BYTES, FetchFailed, _connection, fetch
 from tests.authjwt.forge import issuer_jwks, key_pair, to_json
 from tests.authjwt.jwks_server import (
     Behaviour,
@@ -33,6 +33,22 @@ def test_document_is_read_with_its_age(issuer: JWKSServer) -> None:
         document = fetch(issuer.url)
     assert (document.body, document.age) == (to_json_with_spaces(), 17)
     assert 0 < document.seconds < 3
+
+
+@pytest.mark.parametrize(
+    ("address", "target"), [("", "/"), ("/", "/"), ("/api/auth/jwks", "/api/auth/jwks"), ("/keys?of=a", "/keys?of=a")]
+)
+def test_request_names_its_target_and_its_user_agent(issuer: JWKSServer, address: str, target: str) -> None:
+    fetch(issuer.url.removesuffix("/api/auth/jwks") + address)
+    assert issuer.requests[0].startswith(f"GET {target} HTTP/1.1\r\n")
+    assert "User-Agent: tasks-api-authjwt\r\n" in issuer.requests[0]
+
+
+@pytest.mark.parametrize(("url", "port"), [("http://a.example", 80), ("https://a.example", 443)])
+def test_port_follows_from_the_scheme(url: str, port: int) -> None:
+    connection = _connection(f"{url}/jwks", 2)
+    assert (connection.port, connection.default_port, connection.timeout) == (port, port, 2)
+    assert _connection(f"{url}:8443/jwks", 2).port == 8443
 
 
 def to_json_with_spaces() -> bytes:
@@ -76,10 +92,25 @@ def test_deadline_is_for_everything_together(issuer: JWKSServer, behaviour: Beha
     assert time.monotonic() - started_at < 1.5
 
 
+def test_failure_tells_the_status(issuer: JWKSServer) -> None:
+    for behaviour, status in ((respond("418 I'm a teapot"), 418), (endless, 200), (no_http, None)):
+        with behaving(issuer, behaviour), pytest.raises(FetchFailed) as caught:
+            fetch(issuer.url)
+        assert caught.value.status == status
+
+
 @pytest.mark.parametrize("url", ["ftp://a.example", "file:///etc/passwd", "//a.example", "http://", "http://[", "x"])
 def test_other_urls_are_not_fetched(url: str) -> None:
     with pytest.raises(FetchFailed):
         fetch(url)
+
+
+def test_connection_can_be_aborted_at_any_time(issuer: JWKSServer) -> None:
+    connection = _connection(issuer.url, DEADLINE)
+    connection.abort()
+    connection.connect()
+    connection.close()
+    connection.abort()
 
 
 def test_chunked_document_is_read(issuer: JWKSServer) -> None:

@@ -49,6 +49,10 @@ def test_harmless_members_are_let_be(changes: dict[str, Any]) -> None:
     assert usable(issuer_key("EdDSA").jwk(**changes)) == {"EdDSA"}
 
 
+def test_rsa_key_has_no_curve_to_be_judged_by() -> None:
+    assert usable(issuer_key("RS256").jwk(crv="P-256")) == {"RS256"}
+
+
 def _rsa(bits: int, exponent: int) -> dict[str, Any]:
     public = rsa.generate_private_key(exponent, bits).public_key()
     return RSAAlgorithm.to_jwk(public, as_dict=True)
@@ -123,6 +127,7 @@ def test_unusable_keys_do_not_spoil_the_others() -> None:
     key_set = parse(*UNUSABLE.values(), *issuer_jwks()["keys"])
     assert [key.kid for key in key_set.keys] == [f"key-{algorithm}" for algorithm in ASYMMETRIC]
     assert len(key_set.skipped) == len(UNUSABLE)
+    assert {type(key.kid) for key in key_set.skipped} == {str, type(None)}
 
 
 def test_skipped_key_says_why() -> None:

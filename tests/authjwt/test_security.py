@@ -40,7 +40,7 @@ def test_principal_cannot_be_changed() -> None:
         Principal("alice").user_id = "mallory"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("authorization", [None, "", "Basic YTpi", "Token x", "Bearerx y"])
+@pytest.mark.parametrize("authorization", [None, "", "Basic YTpi", "Token x", "Bearerx y", "\tBearer x"])
 def test_missing_credentials_are_challenged_without_an_error_code(authorization: str | None) -> None:
     """RFC 6750, section 3.1: no error code for a client that may not know that a token is needed."""
     exc = refusal(authorization)
@@ -55,7 +55,7 @@ def test_malformed_header_is_an_invalid_request(authorization: str) -> None:
 
 def test_bad_token_is_told_why() -> None:
     exc = refusal("Bearer toyAQF0y5vs1OXn8toyAQF0y5vs1OXn8.c2lnbmF0dXJl")
-    assert exc.description == "not a JWT: send the token from /api/auth/token"
+    assert str(exc) == exc.description == "not a JWT: send the token from /api/auth/token"
     assert exc.www_authenticate == (
         'Bearer realm="tasks", error="invalid_token", '
         'error_description="not a JWT: send the token from /api/auth/token"'
@@ -70,10 +70,14 @@ def test_description_has_only_what_rfc_6750_allows(reason: Reason) -> None:
 
 @pytest.mark.parametrize(
     ("authorization", "expected"),
-    [("Bearer x", "x"), ("bearer x", "x"), ("BEARER   x", "x"), ("Bearer x  ", "x"), (" Bearer x", "x")],
+    [("Bearer x", "x"), ("bearer x", "x"), ("BEARER   x", "x"), ("Bearer x  ", "x"), (" Bearer X", "X")],
 )
 def test_scheme_is_taken_in_any_case_and_spaces_are_forgiven(authorization: str, expected: str) -> None:
     assert bearer_token(authorization) == expected
+
+
+def test_other_white_space_is_left_to_the_token() -> None:
+    assert bearer_token("Bearer \tx\xa0") == "\tx\xa0"
 
 
 @override_settings(AUTHJWT=SECRET_MODE, DEBUG=True)

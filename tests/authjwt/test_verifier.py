@@ -9,18 +9,9 @@ from authjwt.keys import SecretKeys
 from authjwt.refusal import InvalidToken
 from authjwt.verifier import Verifier
 from tests.authjwt.forge import ISSUER, REMOVED, SECRET, token
+from tests.authjwt.outcomes import outcome
 
 NOW = 1_800_000_000
-
-
-def outcome(*, now: float = NOW, **payload: Any) -> str:
-    """Verify an HS256 token with these claims at a certain time: who it is, or why it is refused."""
-    verifier = Verifier([SecretKeys([SECRET])], clock=lambda: now)
-    made = token("HS256", payload={"iat": NOW - 100, "exp": NOW + 100, **payload})
-    try:
-        return verifier.verify(made).subject
-    except InvalidToken as exc:
-        return exc.reason
 
 
 @pytest.mark.parametrize(
@@ -29,6 +20,8 @@ def outcome(*, now: float = NOW, **payload: Any) -> str:
         ({"exp": NOW - 14}, "alice"),
         ({"exp": NOW - 14.99}, "alice"),
         ({"exp": NOW - 15}, "expired"),
+        ({"exp": 253_402_300_800}, "malformed_expiry"),
+        ({"nbf": 0}, "alice"),
         ({"nbf": NOW + 15}, "alice"),
         ({"nbf": NOW + 15.01}, "not_yet_valid"),
         ({"iat": NOW + 15}, "alice"),
@@ -40,16 +33,21 @@ def outcome(*, now: float = NOW, **payload: Any) -> str:
     ],
 )
 def test_times_are_compared_with_15_seconds_of_leeway(payload: dict[str, Any], expected: str) -> None:
-    assert outcome(**payload) == expected
+    verifier = Verifier([SecretKeys([SECRET])], clock=lambda: NOW)
+    made = token("HS256", payload={"iat": NOW - 100, "exp": NOW + 100, **payload})
+    assert outcome(verifier, made) == expected
+
+
+@pytest.mark.parametrize(("sub", "expected"), [("a", "a"), ("\u200b\u2028\u2029\u3000", "subject")])
+def test_user_id_has_a_visible_character(sub: str, expected: str) -> None:
+    assert outcome(Verifier([SecretKeys([SECRET])]), token("HS256", payload={"sub": sub})) == expected
 
 
 def test_leeway_and_lifetime_can_be_set() -> None:
     verifier = Verifier([SecretKeys([SECRET])], leeway=0, max_lifetime=60, clock=lambda: NOW)
     assert verifier.verify(token("HS256", payload={"iat": NOW, "exp": NOW + 60})).subject == "alice"
     for payload, reason in (({"exp": NOW}, "expired"), ({"iat": NOW, "exp": NOW + 61}, "lives_too_long")):
-        with pytest.raises(InvalidToken) as caught:
-            verifier.verify(token("HS256", payload=payload))
-        assert caught.value.reason == reason
+        assert outcome(verifier, token("HS256", payload=payload)) == reason
 
 
 @pytest.mark.parametrize(
@@ -74,6 +72,10 @@ def test_parties_of_hs256_tokens_must_match_and_may_be_optional(
     else:
         with pytest.raises(InvalidToken):
             verifier.verify(token("HS256", payload=payload))
+
+
+def test_secret_is_for_its_own_algorithm() -> None:
+    assert SecretKeys([SECRET]).candidates("EdDSA", None) == ()
 
 
 def test_secret_is_not_shown() -> None:

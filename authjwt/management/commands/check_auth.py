@@ -35,8 +35,7 @@ class Command(BaseCommand):
         else:
             self._print(report)
         if report["problems"]:
-            msg = "; ".join(report["problems"])
-            raise CommandError(msg)
+            raise CommandError("; ".join(report["problems"]))
 
     def _print(self, report: dict[str, Any]) -> None:
         self.stdout.write(f"mode     {report['mode']}")

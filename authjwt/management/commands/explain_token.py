@@ -107,11 +107,11 @@ def _report(findings: list[Finding]) -> dict[str, Any]:
 def _conclude(problem: InvalidToken | KeysUnavailable | None) -> None:
     """Raise CommandError, which makes the exit code 1, unless the token is accepted."""
     if isinstance(problem, KeysUnavailable):
-        msg = "It cannot be known: the keys are out of reach (a request would get 503). See manage.py check_auth."
-        raise CommandError(msg)
+        raise CommandError(
+            "It cannot be known: the keys are out of reach (a request would get 503). See manage.py check_auth."
+        )
     if problem is not None:
-        msg = f"The token is refused (401): {problem.description}"
-        raise CommandError(msg)
+        raise CommandError(f"The token is refused (401): {problem.description}")
 
 
 def _facts(unverified_token: str, rules: Rules) -> Iterator[str]:

@@ -35,8 +35,7 @@ class Command(BaseCommand):
             )
             raise CommandError(msg)
         if not 1 <= options["expires_in"] <= conf.max_lifetime:
-            msg = f"--expires-in must be from 1 to {conf.max_lifetime} seconds"
-            raise CommandError(msg)
+            raise CommandError(f"--expires-in must be from 1 to {conf.max_lifetime} seconds")
         self.stdout.write(_issue(conf, options))
 
 
@@ -56,6 +55,5 @@ def _issue(conf: AuthSettings, options: dict[str, Any]) -> str:
     try:
         current_verifier().verify(token)
     except InvalidToken as exc:
-        msg = f"such a token would be refused: {exc.description}"
-        raise CommandError(msg) from None
+        raise CommandError(f"such a token would be refused: {exc.description}") from None
     return token
