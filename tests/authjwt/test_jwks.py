@@ -257,6 +257,26 @@ def test_refresh_begins_in_the_background_before_the_ttl_ends(
         assert eventually(lambda: issuer.hits == 2)
 
 
+def test_refresh_does_not_begin_before_half_of_the_ttl(issuer: JWKSServer, verifier: Verifier, clock: Clock) -> None:
+    verifier.verify(token("EdDSA"))
+    clock.ahead = TTL * 0.45
+    verifier.verify(token("EdDSA"))
+    assert not eventually(lambda: issuer.hits > 1, 0.1)
+
+
+def test_stall_after_a_failed_refresh_delays_no_known_key(
+    issuer: JWKSServer, make: Callable[..., Verifier], clock: Clock
+) -> None:
+    verifier = make(grace=2)
+    verifier.verify(token("EdDSA"))
+    clock.ahead = TTL + 1
+    with behaving(issuer, reset):
+        verifier.verify(token("EdDSA"))
+    clock.ahead += 1
+    with behaving(issuer, stall(1.5)):
+        assert seconds_of(lambda: verifier.verify(token("EdDSA"))) < 1
+
+
 def test_stall_delays_no_request_whose_key_is_known(issuer: JWKSServer, verifier: Verifier) -> None:
     verifier.verify(token("EdDSA"))
     with ThreadPoolExecutor(4) as threads, behaving(issuer, stall(1.5)):
