@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tasks.ordering import Place
 from tasks.preconditions import HEADER, Preconditions
-from tasks.schemas import ABSENT, TASK_EXAMPLE, NewTask, Task, TaskChanges, TaskID, refusal, without_absent
+from tasks.schemas import ABSENT, TASK_EXAMPLE, NewTask, Task, TaskChanges, TaskID, refusal
 
 OPERATIONS_MAX = 100
 
@@ -33,12 +33,11 @@ _IfMatch = Annotated[
 
 
 def _exactly_one(schema: dict[str, Any]) -> None:
-    without_absent(schema)
     schema |= {"minProperties": 1, "maxProperties": 1, "examples": [{"after": TASK_EXAMPLE["id"]}, {"to": "first"}]}
 
 
 class _Input(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra=without_absent)
+    model_config = ConfigDict(strict=True, extra="forbid")
 
 
 class Move(_Input):

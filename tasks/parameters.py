@@ -4,9 +4,9 @@ import datetime as dt
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from tasks.schemas import ABSENT, Limit, refusal, speaking, without_absent
+from tasks.schemas import ABSENT, Limit, refusal, speaking
 
 Q_MAX_LENGTH = 100
 CURSOR_MAX_LENGTH = 500
@@ -35,8 +35,6 @@ Moment = Annotated[dt.datetime, BeforeValidator(_instant)]
 
 class ListParameters(BaseModel):
     """Which tasks, in which order, and how many of them."""
-
-    model_config = ConfigDict(json_schema_extra=without_absent)
 
     limit: Limit = Field(ABSENT, description="The most tasks of a page; without it, 10,000", examples=[50])
     cursor: str = Field(

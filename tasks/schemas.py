@@ -113,20 +113,13 @@ TaskID = Annotated[
     UUID, BeforeValidator(_hyphenated), Field(description="The task's id, a UUID", examples=[str(TASK_EXAMPLE["id"])])
 ]
 
-# Stands where a value is not, and is never seen: only what was given is read. (null is another thing, and refused.)
+# Stands where a value is not, and is never seen: only what was given is read, and ninja leaves it out of the document.
+# (null is another thing, and refused.)
 ABSENT: Any = None
-
-
-def without_absent(schema: dict[str, Any]) -> None:
-    """Leave it out of the document."""
-    for declared in schema["properties"].values():
-        if declared.get("default", ...) is ABSENT:
-            del declared["default"]
 
 
 def _document(schema: dict[str, Any], model: type["TaskInput"]) -> None:
     """Say in the document what the validators do."""
-    without_absent(schema)
     schema["properties"] |= {name: {"description": "Ignored: the server decides it"} for name in SERVER_FIELDS}
     schema["examples"] = [model.EXAMPLE]
 

@@ -232,6 +232,15 @@ def test_another_lock_that_was_waited_for_in_vain_is_what_it_is(owner: psycopg.C
 
 
 @pytest.mark.usefixtures("erin")
+def test_database_that_is_away_is_not_said_to_be_running() -> None:
+    def fail() -> Answer:
+        raise OperationalError("away")
+
+    with pytest.raises(OperationalError, match="away"):
+        idempotency.once(KEY, fail)
+
+
+@pytest.mark.usefixtures("erin")
 def test_answers_of_another_user_are_not_there() -> None:
     idempotency.once(KEY, _two_tasks)
     with acting_as("mallory"):
