@@ -28,7 +28,18 @@ pytestmark = pytest.mark.django_db(databases=["default", "operator"])
 
 OPERATOR = Task.objects.using("operator")
 ALICE = OPERATOR.owned_by("alice-moves")
-TEXTS = ["Buy groceries", "=1+1", "'=1", "two\r\nlines", 'a "quoted", one', "買う 🥛", " \\n; ", "\x1f\x7f\u2028", "-5"]
+TEXTS = [
+    "Buy groceries",
+    "=1+1",
+    "'=1",
+    "two\r\nlines",
+    "two\n\ufeffmarks",
+    'a "quoted", one',
+    "買う 🥛",
+    " \\n; ",
+    "\x1f\x7f\u2028",
+    "-5",
+]
 
 
 @pytest.fixture
