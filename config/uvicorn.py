@@ -193,7 +193,7 @@ class Protocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _drop(self) -> None:
-        if self._answering is not None:
+        if self._answering is not None:  # pragma: no branch (what waits to be taken is an answer)
             self._answering.disconnected = True  # uvicorn will know a moment later, and write until then
         self.transport.abort()
 

@@ -62,6 +62,7 @@ def called(django_db_setup: None, tmp_path: Path) -> list[str]:  # noqa: ARG001 
     return [re.sub(r"\.<locals>.*", "", name) for name in whole[begin:]]
 
 
+@pytest.mark.skipif(live.MEASURED, reason="coverage is in the profiler's way")
 @pytest.mark.django_db(databases=["default", "operator"])
 def test_way_is_what_is_called(called: list[str]) -> None:
     named = [function for step in architecture.steps() for function in step.functions]

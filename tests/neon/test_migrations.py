@@ -74,6 +74,13 @@ def test_migration_gives_up_on_a_lock_and_goes_through_later(fresh: Database) ->
     assert fresh.manage("migrate").returncode == 0
 
 
+def test_migration_that_fails_for_another_reason_says_what_the_database_says(fresh: Database) -> None:
+    with psycopg.connect(fresh.owner_url) as session:
+        session.execute("CREATE TABLE tasks_tombstone ()")
+    failed = fresh.manage("migrate")
+    assert 'relation "tasks_tombstone" already exists' in failed.stderr
+
+
 def test_code_before_row_security_works_after_its_migration(fresh: Database, tmp_path: Path) -> None:
     """As it did, with the one role it had: the new schema may come before the new code."""
     archive = subprocess.run(["git", "archive", BEFORE_ROW_SECURITY], cwd=live.ROOT, capture_output=True, check=False)
