@@ -7,7 +7,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import sizing
@@ -18,6 +18,7 @@ from bench.systems import ROOT
 RESULTS = Path(__file__).parent / "results" / "results.json"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OURS, PEERS = "a", ("c", "d", "d2", "e")  # on gunicorn, the recommended server
+SERVERS = ("a", "b", "f")  # that ours runs on
 CASES = ("one", "list", "page", "post", "patch", "delete")
 NONE = "–"  # noqa: RUF001 (as in the results)
 MADE = re.compile(r"(?<=<!-- measured: )(\w+) -->\n.*?(?=<!-- /measured -->)", re.DOTALL)
@@ -35,7 +36,7 @@ def write(results: Results) -> None:
 
 def renewed(page: str, results: Results) -> str:
     """The page with its tables made anew."""
-    tables = {"against": _against, "beside": _beside, "sizing": sizing.rows}
+    tables = {"against": _against, "beside": _beside, "servers": _servers, "sizing": sizing.rows}
     return MADE.sub(lambda found: f"{found[1]} -->\n{table(tables[found[1]](results))}\n", page)
 
 
@@ -66,6 +67,21 @@ def _beside(results: Results) -> Iterator[Row]:
     trips = {(record["case"], record["system"]): record["round_trips"] for record in results.of_kind("round trips")}
     for case in ("one", "patch"):
         yield [f"{TITLES[case]}, round trips to the database", *(f"{trips[case, key]:g}" for key in systems)]
+    yield from _process(results, systems)
+
+
+def _servers(results: Results) -> Iterator[Row]:
+    """The same on each server."""
+    systems = [key for key in results.systems if key in SERVERS]
+    yield ["", *(NAMES[key].removeprefix("ours, ") for key in systems)]
+    for case in ("one", "list", "patch"):
+        speeds = [results.typical("near", case, MAIN, key, per_second) for key in systems]
+        yield [f"{TITLES[case]}, requests per second", *(f"{speed:,.0f}" if speed else NONE for speed in speeds)]
+    yield from _process(results, systems)
+
+
+def _process(results: Results, systems: Sequence[str]) -> Iterator[Row]:
+    """What one takes."""
     sizes = {record["system"]: record["worker"] for record in results.of_kind("memory")}
     yield ["memory of the worker, MB", *(f"{sizes[key] / 1e6:.0f}" for key in systems)]
     yield ["start to the first answer, s", *(f"{results.seconds_to_start(key):.2f}" for key in systems)]
