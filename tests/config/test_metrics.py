@@ -69,7 +69,8 @@ def _parent(pid: int) -> int:
 def _serving(name: str, env: Mapping[str, str]) -> Iterator[Measured]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
-    with live.start(name, {"METRICS_PORT": str(port), **env}) as server:
+    readable = {"SPT_NOENV": "1"}  # where setproctitle is installed, titles of processes would be written over it
+    with live.start(name, {"METRICS_PORT": str(port), **readable, **env}) as server:
         api = Live(name, server.base_url)
         yield Measured(api, port)
         api.close()

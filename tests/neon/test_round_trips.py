@@ -90,7 +90,7 @@ def test_clearing_is_one_round_trip(server: Live, direct: Proxy) -> None:
 
 def test_batch_is_one_message_in_a_transaction(server: Live, direct: Proxy) -> None:
     """With a key, two more: to look for its answer, and to keep it."""
-    alice, creation = User(server, "alice-trips"), {"op": "create", "task": {"text": "Count"}}
+    alice, creation = User(server, f"alice-{uuid.uuid4()}"), {"op": "create", "task": {"text": "Count"}}
     for headers, messages in (({}, 3), ({"Idempotency-Key": f"{uuid.uuid4()}"}, 5)):
         with direct.counting() as wire:
             assert alice.post("/tasks/batch", {"operations": [creation] * 100}, headers=headers).status == 200
