@@ -185,7 +185,7 @@ class Protocol(HttpToolsProtocol):
         left = self.transport.get_write_buffer_size()
         if left >= self._untaken:
             self._drop()
-        elif left:
+        elif left:  # pragma: no branch (the rest may have gone in that very moment)
             self._expect_taking()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:

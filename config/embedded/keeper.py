@@ -27,7 +27,7 @@ def _keep(home: Path, keeper_lock: int) -> None:
     while True:
         os.close(wait_for(home / "clients.lock", fcntl.LOCK_EX))
         with starting_or_stopping(home, math.inf), no_clients(home) as last:
-            if last:
+            if last:  # pragma: no branch (somebody came in that very moment)
                 stop(home)
                 os.close(keeper_lock)  # before start.lock: the next client is to see that there is no keeper
                 return
