@@ -32,7 +32,9 @@ class _End:
 
 
 class _Loop:
-    def __init__(self, listener: socket.socket, upstream: int, delay: float, turns: "Synchronized[int]") -> None:
+    def __init__(
+        self, listener: socket.socket, upstream: int, delay: "Synchronized[float]", turns: "Synchronized[int]"
+    ) -> None:
         self._listener, self._upstream, self._delay, self._turns = listener, upstream, delay, turns
         self._ends: dict[int, _End] = {}
         self._due: list[tuple[float, int, _End, bytes]] = []
@@ -73,7 +75,7 @@ class _Loop:
         if not data:
             self._poll.unregister(end.sock)
             del self._ends[end.sock.fileno()]
-        heapq.heappush(self._due, (time.perf_counter() + self._delay, next(self._order), end.peer, data))
+        heapq.heappush(self._due, (time.perf_counter() + self._delay.value, next(self._order), end.peer, data))
 
     def _pass_on(self, end: _End, data: bytes) -> None:
         with suppress(OSError):  # it is gone; the other side will see
@@ -86,28 +88,33 @@ class _Loop:
 @dataclass(frozen=True)
 class Proxy:
     port: int
+    _delay: "Synchronized[float]"
     _turns: "Synchronized[int]"
 
     @property
     def turns(self) -> int:
         return self._turns.value
 
+    def move(self, seconds: float) -> None:
+        """Be farther away by so much, each way, or nearer."""
+        self._delay.value += seconds
+
     @classmethod
     @contextmanager
     def start(cls, upstream: int, delay: float) -> "Iterator[Proxy]":
         """Listen on a free port of 127.0.0.1, in a process of its own, for connections to the port `upstream`."""
-        turns = CONTEXT.Value("q", 0, lock=False)
+        away, turns = CONTEXT.Value("d", delay, lock=False), CONTEXT.Value("q", 0, lock=False)
         with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
-            process = CONTEXT.Process(target=_serve, args=(listener, upstream, delay, turns), daemon=True)
+            process = CONTEXT.Process(target=_serve, args=(listener, upstream, away, turns), daemon=True)
             process.start()
             try:
-                yield cls(listener.getsockname()[1], turns)
+                yield cls(listener.getsockname()[1], away, turns)
             finally:
                 process.terminate()
                 process.join()
 
 
-def _serve(listener: socket.socket, upstream: int, delay: float, turns: "Synchronized[int]") -> None:
+def _serve(listener: socket.socket, upstream: int, delay: "Synchronized[float]", turns: "Synchronized[int]") -> None:
     with suppress(KeyboardInterrupt):
         _Loop(listener, upstream, delay, turns).run()
     os._exit(0)

@@ -23,7 +23,7 @@ from bench.distance import Proxy
 from bench.systems import Running, System
 
 ROUND_TRIP = 0.005  # seconds
-SHORTEST = 200  # statements that tell how far away the database is
+SHORTEST = 100  # statements that tell how far away the database is
 SETTLED = 0.05  # seconds after which nothing more comes of a request that was answered
 COUNTED = 9  # requests of which the round trips are counted
 WRITES = ("post", "patch", "put", "delete", "mixed")
@@ -153,24 +153,23 @@ class Bench:
         plan = self.plan
         with ExitStack() as stack:
             proxy = stack.enter_context(Proxy.start(data.port(), ROUND_TRIP / 2))
-            yield {"kind": "proxy", "adds": self._round_trip(proxy.port) - self._round_trip(data.port()) - ROUND_TRIP}
             running = self.start(stack, proxy.port)
             for case in tqdm(plan.far_cases, unit="case", disable=not sys.stderr.isatty()):
                 yield from self._round_trips(running, case, proxy)
+                yield {"kind": "distance", "case": case, "seconds": self._keep_away(proxy)}
                 for connections in plan.far_connections:
                     yield from self.turns(running, Setting("far", case, connections, 1), range(plan.far_alternations))
 
-    def _round_trip(self, port: int) -> float:
-        """Seconds, at the median, of the shortest statement."""
-        took = []
-        with psycopg.connect(
-            _at_port(self.databases[self.systems[0].database].urls["DATABASE_URL"], port)
-        ) as connection:
-            for _ in range(SHORTEST):
-                begun = time.perf_counter()
-                connection.execute("SELECT")
-                took.append(time.perf_counter() - begun)
-        return statistics.median(took)
+    def _keep_away(self, proxy: Proxy) -> float:
+        """Have it be ROUND_TRIP away, whatever of that the proxy takes by itself now. Returns how far it is then."""
+        proxy.move((ROUND_TRIP - self._distance(proxy)) / 2)
+        return self._distance(proxy)
+
+    def _distance(self, proxy: Proxy) -> float:
+        """Seconds, at the median, that the shortest statement takes longer through the proxy."""
+        url = self.databases[self.systems[0].database].urls["DATABASE_URL"]
+        far, near = (_answered_in(_at_port(url, port)) for port in (proxy.port, data.port()))
+        return far - near
 
     def turns(self, running: list[Running], at: Setting, alternations: Iterable[int]) -> Iterator[dict[str, Any]]:
         """One of each system for each of the alternations, which go by number."""
@@ -220,6 +219,18 @@ class Bench:
         script = load.Script(self.folder / case, cases.requests(case, self.tasks, seed, label))
         script.write()
         return script
+
+
+def _answered_in(url: str) -> float:
+    """Seconds, at the median, of the shortest statement; with a pause before each, as between requests."""
+    took = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(SHORTEST):
+            time.sleep(ROUND_TRIP)
+            begun = time.perf_counter()
+            connection.execute("SELECT")
+            took.append(time.perf_counter() - begun)
+    return statistics.median(took)
 
 
 def _refuses(running: Running, case: str, tasks: Tasks) -> bool:

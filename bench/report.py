@@ -59,8 +59,9 @@ def write(results: Results, folder: Path) -> None:
 def markdown(results: Results) -> str:
     parts = ["# Results", "Written by `make bench`. Medians over the alternations; in brackets the least and the most."]
     parts += ["\n".join(f"* {name}: {value}" for name, value in results.machine.items())]
-    for adds in [record["adds"] for record in results.of_kind("proxy")]:
-        parts += [f"The distance is a proxy's, which adds {1000 * adds:.2f} ms of its own to a round trip of 5 ms."]
+    if distances := [1000 * record["seconds"] for record in results.of_kind("distance")]:
+        least, most = min(distances), max(distances)
+        parts += [f"The distance is a proxy's, set anew before each case: {least:.2f} to {most:.2f} ms, measured then."]
     for title, rows in _tables(results):
         parts += [f"## {title}", table(rows)]
     return "\n\n".join([*parts, "## Errors", _errors(results), ""])
@@ -87,6 +88,7 @@ def _tables(results: Results) -> Iterator[tuple[str, Iterator[Row]]]:
     for connections in results.connections("far"):
         at = f"{connections} connection{'s' * (connections > 1)}"
         yield f"5 ms from the database: p50 / p99 in ms, {at}", _cells(results, "far", connections, _latency)
+        yield f"5 ms from the database: p50 in round trips, {at}", _cells(results, "far", connections, _in_round_trips)
     yield "Round trips to the database for a request", _round_trips(results)
 
 
@@ -134,6 +136,11 @@ _cpu_seconds = _pair(
     _typical(lambda turn: 1000 * turn["database_cpu"] / turn["requests"], "{:.2f}"),
     " + ",
 )
+
+
+def _in_round_trips(results: Results, kind: str, case: str, connections: int, system: str) -> str | None:
+    milliseconds = results.typical(kind, case, connections, system, p50)
+    return f"{milliseconds / (1000 * results.distance(case)):.2f}" if milliseconds else None
 
 
 def _per_system(results: Results) -> Iterator[Row]:

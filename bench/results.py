@@ -63,6 +63,11 @@ class Results:
     def of_kind(self, kind: str) -> list[Turn]:
         return [record for record in self.records if record["kind"] == kind]
 
+    def distance(self, case: str) -> float:
+        """Seconds of a round trip to the database at a distance."""
+        (seconds,) = (float(record["seconds"]) for record in self.of_kind("distance") if record["case"] == case)
+        return seconds
+
     def cases(self, kind: str) -> list[str]:
         return list(dict.fromkeys(turn["case"] for turn in self.of_kind(kind)))
 
