@@ -37,6 +37,9 @@ def task_answer(task: Tagged, status: int = 200, **headers: str) -> HttpResponse
 
 def not_modified(tag: str) -> HttpResponse:
     """304: the caller has it already."""
-    response = HttpResponse(status=304, headers=CACHING | {"ETag": tag})
-    del response["Content-Type"]
-    return response
+    return Answer(b"", 304, CACHING | {"ETag": tag})
+
+
+def no_content() -> HttpResponse:
+    """204: it is done, and there is nothing to show."""
+    return Answer(b"", 204, CACHING)

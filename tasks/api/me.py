@@ -11,6 +11,7 @@ from ninja.params.functions import Query
 from pydantic import WithJsonSchema
 
 from tasks import personal, queries
+from tasks.api.answers import no_content
 from tasks.api.request import AskingRequest
 from tasks.downloads import download
 from tasks.export import Form
@@ -70,4 +71,4 @@ def erase_me(
     if confirm != request.auth.user_id:
         raise ValidationError([{"loc": ("query", "confirm"), "type": "value", "msg": "must be the caller's user id"}])
     request.ask(partial(queries.erase_user, confirm))
-    return HttpResponse(status=204, headers=CACHING)
+    return no_content()

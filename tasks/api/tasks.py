@@ -4,13 +4,12 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from tasks import changes, listing, queries, retries
-from tasks.api.answers import json_answer, not_modified, task_answer
+from tasks.api.answers import json_answer, no_content, not_modified, task_answer
 from tasks.api.request import AuthenticatedRequest
 from tasks.parameters import ListParameters
 from tasks.preconditions import PreconditionFailed, Preconditions
 from tasks.schemas import (
     ABSENT,
-    CACHING,
     LIMIT_MAX,
     Limit,
     NewTask,
@@ -110,4 +109,4 @@ def update_task(request: AuthenticatedRequest, task_id: TaskID, changes: TaskCha
 def delete_task(request: AuthenticatedRequest, task_id: TaskID) -> HttpResponse:
     """Delete a task for good."""
     queries.delete_task(request.auth.user_id, task_id, Preconditions.of(request.META))
-    return HttpResponse(status=204, headers=CACHING)
+    return no_content()
