@@ -50,10 +50,10 @@ def test_many_clients_share_few_connections(database: Database, pgbouncer: PgBou
         served("uvicorn", database, url, WEB_CONCURRENCY="1") as uvicorn,
     ):
         users = [User(service, f"alice-{uuid.uuid4()}") for service in (gunicorn, uvicorn)]
-        tasks = [partial(user.post, "/tasks", {"text": "Pooled"}) for user in users] * 20
-        reads = [each for user in users for each in lists(user, 20)]
+        tasks = [partial(user.post, "/tasks", {"text": "Pooled"}) for user in users] * 10
+        reads = [each for user in users for each in lists(user, 10)]
         assert {timed.answer.status for timed in at_once(tasks + reads)} == {200, 201}
-        assert [user.get("/tasks").json["count"] for user in users] == [20, 20]
+        assert [user.get("/tasks").json["count"] for user in users] == [10, 10]
 
 
 def test_uvicorn_leaks_no_sessions(database: Database, direct: Proxy) -> None:
