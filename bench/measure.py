@@ -22,10 +22,11 @@ from bench.data import Database
 from bench.distance import Proxy
 from bench.systems import Running, System
 
-ROUND_TRIP = 0.005  # seconds
-SHORTEST = 100  # statements that tell how far away the database is
+ROUND_TRIP, NEAR_ENOUGH = 0.005, 0.0001  # seconds
+MOVES = 5  # at most, for a machine that is not at rest
+SHORTEST = 60  # statements that tell how far away the database is
 SETTLED = 0.05  # seconds after which nothing more comes of a request that was answered
-COUNTED = 9  # requests of which the round trips are counted
+COUNTED = 5  # requests of which the round trips are counted
 WRITES = ("post", "patch", "put", "delete", "mixed")
 UNDONE = ("post", "delete", "mixed")  # a changed text is as good as another
 
@@ -162,7 +163,11 @@ class Bench:
 
     def _keep_away(self, proxy: Proxy) -> float:
         """Have it be ROUND_TRIP away, whatever of that the proxy takes by itself now. Returns how far it is then."""
-        proxy.move((ROUND_TRIP - self._distance(proxy)) / 2)
+        for _ in range(MOVES):
+            away = self._distance(proxy)
+            if abs(away - ROUND_TRIP) < NEAR_ENOUGH:
+                return away
+            proxy.move((ROUND_TRIP - away) / 2)
         return self._distance(proxy)
 
     def _distance(self, proxy: Proxy) -> float:
