@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import chart, pages, stacks
+from bench import chart, pages, report, stacks
 from bench.chart import Panel
 from tests.live import ROOT
 
@@ -47,6 +47,10 @@ def test_measured_tables_are_those_of_the_results(page: Path) -> None:
     """`make bench` writes both."""
     text = page.read_text()
     assert pages.renewed(text, pages.read()) == text, "run `python -m bench.pages`"
+
+
+def test_the_report_is_that_of_the_results() -> None:
+    assert report.markdown(pages.read()) == (pages.RESULTS.parent / "results.md").read_text()
 
 
 def test_a_panel_has_a_line_for_each_name() -> None:

@@ -11,12 +11,12 @@ from ninja.params.functions import Query
 from pydantic import WithJsonSchema
 
 from tasks import personal, queries
-from tasks.api.answers import no_content
+from tasks.api.answers import json_answer, no_content
 from tasks.api.request import AskingRequest
 from tasks.downloads import download
 from tasks.export import Form
 from tasks.models import Task
-from tasks.schemas import CACHING, Me
+from tasks.schemas import Me
 
 router = Router(tags=["Data rights"])
 
@@ -42,7 +42,7 @@ def get_me(request: AskingRequest) -> HttpResponse:
     """The caller's user id, as the token has it, and how many tasks are open and completed."""
     user_id = request.auth.user_id
     me = {"user_id": user_id, "counts": request.ask(partial(personal.counts, user_id))}
-    return HttpResponse(orjson.dumps(me), content_type="application/json", headers=CACHING)
+    return json_answer(orjson.dumps(me).decode())
 
 
 @router.get(
