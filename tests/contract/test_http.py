@@ -140,7 +140,8 @@ def test_every_answer_has_an_id_and_forbids_sniffing(nobody: User, method: str, 
 def test_tasks_are_for_private_caches_that_ask(alice: User) -> None:
     created = alice.post("/tasks", {"text": "a"})
     path = created.headers["location"]
-    for answer in (created, alice.get("/tasks"), alice.get(path), alice.patch(path, {"text": "b"})):
+    there = (created, alice.get("/tasks"), alice.get(path), alice.patch(path, {"text": "b"}))
+    for answer in (*there, alice.delete(path), alice.delete(f"/me?confirm={alice.sub}")):
         assert answer.headers["cache-control"] == "private, no-cache"
 
 
