@@ -18,6 +18,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from itertools import count
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, MetricsHandler, ProcessCollector, values
@@ -98,11 +99,13 @@ class _Handler(MetricsHandler):
 
 class _AllProcesses(Collector):
     def __init__(self, directory: str) -> None:
-        self._files = MultiProcessCollector(None, directory)  # type: ignore[no-untyped-call]
+        self._directory = Path(directory)
 
     def collect(self) -> Iterator[Metric]:
         """Everything in the files, and what is only known when somebody asks."""
-        for metric in self._files.collect():  # type: ignore[no-untyped-call]
+        # An empty file is one whose process is about to write its first count, or died before it could.
+        files = [str(path) for path in self._directory.glob("*.db") if _size(path)]
+        for metric in MultiProcessCollector.merge(files):  # type: ignore[no-untyped-call]
             if metric.name == _WORKER_PID:
                 yield from _processes({sample.labels["pid"]: int(sample.value) for sample in metric.samples})
             elif metric.name == JWKS_READ_AT:
@@ -112,6 +115,13 @@ class _AllProcesses(Collector):
         about = GaugeMetricFamily("tasks_api_build_info", "What is running", labels=["version", "python"])
         about.add_metric([__version__, platform.python_version()], 1)
         yield about
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # gauges of a process that was buried just now
+        return 0
 
 
 def _processes(pids: Mapping[str, int]) -> Iterable[Metric]:

@@ -244,6 +244,16 @@ def test_files_go_when_the_server_ends(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("tasks-api-metrics-*"))
 
 
+@pytest.mark.django_db(databases=["default", "operator"])
+def test_file_that_is_still_empty_does_not_stop_the_scraper(tmp_path: Path) -> None:
+    """As between the making of a file and its first count: for a moment, or for good if the worker dies then."""
+    with _serving("gunicorn", {"TMPDIR": str(tmp_path), "WEB_CONCURRENCY": "1"}) as measured:
+        (directory,) = tmp_path.glob("tasks-api-metrics-*")
+        for name in ("counter_7.db", "gauge_livesum_7.db"):
+            (directory / name).touch()
+        assert measured.value("process_open_fds", worker="0")
+
+
 def test_uvicorn_counts_too(uvicorn: Measured) -> None:
     before = uvicorn.value("http_requests_total", method="GET", route="/livez", status="200") or 0
     _many(uvicorn, 100, "/livez")
