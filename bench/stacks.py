@@ -10,7 +10,7 @@ from html import escape
 LAYERS = {
     "server": ("gunicorn/", "config/worker.", "config/threads.", "config/exchange.", "config/connection."),
     "log and metrics": ("structlog/", "logging/", "config/logging.", "config/metrics."),
-    "token and limit": ("authjwt/", "config/rate_limit.", "config/windows.", "limits/"),
+    "token and limit": ("authjwt/", "config/rate_limit.", "config/windows."),
     "database": ("psycopg/", "django/db/", "config/postgresql/", "tasks/statements."),
     "ninja and pydantic": ("ninja/", "pydantic/", "config/api.", "config/body.", "tasks/schemas."),
     "operation": ("tasks/",),

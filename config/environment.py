@@ -8,9 +8,8 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
-import limits
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -24,9 +23,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from authjwt.better_auth import derive
 from config import databases
-
-if TYPE_CHECKING:
-    from limits.storage import RedisStorage
+from config.rate import Rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 REDIS_URL = r"rediss?://[^/?\s]*(/\d*)?(\?\S*)?|unix://\S+"
@@ -50,31 +47,22 @@ def _http_origin(value: str) -> str:
 
 
 def _rate(value: str) -> str:
-    try:
-        usable = not value or limits.parse(value).amount > 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("must be like 600/minute (second, minute, hour or day), or empty for no limit") from None
+    if value:
+        Rate.parse(value)
     return value
 
 
 def _redis_url(value: str) -> str:
-    from limits.storage import RedisStorage  # noqa: PLC0415 (a twentieth of a start that does without)
-    from redis import RedisError  # noqa: PLC0415
+    from redis import Redis, RedisError  # noqa: PLC0415 (a twentieth of a start that does without)
 
     try:
-        usable = bool(re.fullmatch(REDIS_URL, value)) and _takes_options(RedisStorage(value))
+        # Its options are looked at when a connection is made, which does not connect.
+        usable = bool(re.fullmatch(REDIS_URL, value) and Redis.from_url(value).connection_pool.make_connection())
     except (ValueError, TypeError, RedisError):
         usable = False
     if not usable:
         raise ValueError("must be a Redis URL: redis://host:6379/0")
     return value
-
-
-def _takes_options(storage: "RedisStorage") -> bool:
-    """Whether a connection can be made, without connecting: which is when options are looked at."""
-    return bool(storage.storage.connection_pool.make_connection())
 
 
 def _host(value: str) -> str:

@@ -4,7 +4,6 @@ import threading
 from math import ceil
 from typing import NamedTuple
 
-import limits
 from django.conf import settings
 from django.http import HttpRequest
 
@@ -12,6 +11,7 @@ from authjwt import security
 from authjwt.principal import Principal
 from authjwt.refusal import InvalidToken
 from config import address, metrics, windows
+from config.rate import Rate
 
 
 class Quota(NamedTuple):
@@ -45,14 +45,12 @@ class RateLimit:
     """Counts requests by policy and identity, exactly, also under threads."""
 
     def __init__(self, rate: str, storage_url: str) -> None:
-        item = limits.parse(rate)
-        self._rate = str(item)
-        self._limit, self._seconds = item.amount, item.get_expiry()
+        self._limit, self._seconds = Rate.parse(rate)
         self._windows = windows.at(storage_url, self._seconds, metrics.POLICIES)
 
     def hit(self, policy: str, identity: str) -> Quota | None:
         """Count one request. Raises RateLimited where it is one too many; None, to let it pass, without the storage."""
-        window = self._windows[policy].hit(f"{policy}/{identity}/{self._rate}")
+        window = self._windows[policy].hit(f"{policy}/{identity}/{self._limit}/{self._seconds}")
         if window is None:
             return None
         hits, seconds_left = window

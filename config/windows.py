@@ -11,6 +11,7 @@ from config.logging import Logger
 
 MAX_WINDOWS: Final = 100_000  # held in memory at once: about 30 MB
 TIMEOUT: Final = 0.1  # seconds that Redis has for each step: to be connected, to answer
+PREFIX: Final = "tasks-api/"  # of keys in Redis, which others may use, too
 PAUSE: Final = 1.0  # seconds between two questions while it does not answer
 
 log = Logger(__name__)
@@ -38,10 +39,7 @@ def at(url: str, seconds: int, policies: Iterable[str]) -> Mapping[str, Windows]
 
 
 class MemoryWindows:
-    """In this process: exact under threads, and bounded whatever number of keys comes along.
-
-    The storage in memory that `limits` brings is neither: threads that begin a window together lose counts.
-    """
+    """In this process: exact under threads, and bounded whatever number of keys comes along."""
 
     def __init__(self, seconds: float, max_windows: int = MAX_WINDOWS) -> None:
         self._seconds = seconds
@@ -92,11 +90,12 @@ class RedisWindows:
     """
 
     def __init__(self, url: str, seconds: int) -> None:
-        from limits.storage import RedisStorage  # noqa: PLC0415 (a twentieth of a start that does without)
+        from redis import Redis, RedisError  # noqa: PLC0415 (a twentieth of a start that does without)
 
         self._seconds = seconds
-        self._storage = RedisStorage(url, socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT)
-        self._script = self._storage.get_connection().register_script(_HIT)
+        storage = Redis.from_url(url, socket_connect_timeout=TIMEOUT, socket_timeout=TIMEOUT)
+        self._script = storage.register_script(_HIT)
+        self._failure = RedisError
         self._away = False
         self._lock = threading.Lock()  # for changing it
 
@@ -105,12 +104,12 @@ class RedisWindows:
             return None
         try:
             return self._ask(key, self._seconds)
-        except self._storage.base_exceptions as exc:
+        except self._failure as exc:
             self._leave_alone(exc)
             return None
 
     def _ask(self, key: str, seconds: int) -> Window:
-        hits, milliseconds = self._script([self._storage.prefixed_key(key)], [seconds * 1000])
+        hits, milliseconds = self._script([f"{PREFIX}{key}"], [seconds * 1000])
         return Window(int(hits), int(milliseconds) / 1000)
 
     def _leave_alone(self, exc: Exception) -> None:
@@ -129,7 +128,7 @@ class RedisWindows:
             time.sleep(PAUSE)
             try:
                 self._ask("recovery", seconds=1)
-            except self._storage.base_exceptions:
+            except self._failure:
                 metrics.RATE_LIMIT_STORAGE_FAILURES.inc()
             else:
                 break

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core import checks
-from limits.storage import storage_from_string
+from redis import Redis, RedisError
 
 from authjwt.conf import AuthSettings
 from authjwt.fetch import FetchFailed, fetch
@@ -85,11 +85,18 @@ def redis() -> Iterator[Finding]:
         advice = "Set REDIS_URL, for a limit that is exact."
         message = f"without it each of {settings.ENVIRONMENT.web_concurrency} processes counts for itself"
         yield Finding("redis", State.WARN, message, advice)
-    elif storage_from_string(settings.REDIS_URL, socket_timeout=PATIENCE).check():
+    elif _answers(settings.REDIS_URL):
         yield Finding("redis", State.OK, "answers")
     else:
         advice = "Is REDIS_URL right, and is it up? Until then requests are not limited."
         yield Finding("redis", State.FAIL, "does not answer", advice)
+
+
+def _answers(redis_url: str) -> bool:
+    try:
+        return bool(Redis.from_url(redis_url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE).ping())
+    except RedisError:
+        return False
 
 
 def static_files() -> Iterator[Finding]:

@@ -50,6 +50,9 @@ NAMES = [name.upper() for name in Environment.model_fields]
         ("REDIS_URL", "rediss://host:6379/0?ssl_cert_reqs=s3cr3t"),
         ("RATE_LIMIT", "many"),
         ("RATE_LIMIT", "0/minute"),
+        ("RATE_LIMIT", "600/0 minutes"),
+        ("RATE_LIMIT", "600/fortnight"),
+        ("RATE_LIMIT", "600/minute; 5/second"),  # one that would not be counted
         ("MAX_BODY_BYTES", "64k"),
         ("LOG_LEVEL", "loud"),
         ("LOG_FORMAT", "xml"),

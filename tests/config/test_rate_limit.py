@@ -9,6 +9,7 @@ import http_sf
 import pytest
 from pytest_django import Settings
 
+from config.rate import Rate
 from tests import live
 from tests.authjwt import forge
 from tests.authjwt.configuration import settings_for
@@ -27,6 +28,21 @@ def _items(answer: Answer, name: str) -> list[tuple[str, dict[str, Any]]]:
     """A RateLimit field as a client reads it: a List of Structured Fields (RFC 9651)."""
     parsed: Any = http_sf.parse(answer.headers[name].encode(), tltype="list")
     return [(policy, dict(parameters)) for policy, parameters in parsed]
+
+
+@pytest.mark.parametrize(
+    ("written", "requests", "seconds"),
+    [
+        ("600/minute", 600, 60),
+        ("5 / second", 5, 1),
+        ("1/hour", 1, 3_600),
+        ("1000 per day", 1_000, 86_400),
+        ("10 per 15 minutes", 10, 900),
+        (" 7/2 HOURS ", 7, 7_200),
+    ],
+)
+def test_rates_are_read(written: str, requests: int, seconds: int) -> None:
+    assert Rate.parse(written) == (requests, seconds)
 
 
 def test_answers_tell_what_is_left(alice: User) -> None:
