@@ -149,6 +149,7 @@ def test_key_is_any_visible_ascii(alice: User, sent: str) -> None:
         pytest.param(f'"{"x" * 256}"', id="too long, quoted"),
         pytest.param("caf\xe9", id="not ASCII"),
         pytest.param("a\tb", id="tab"),
+        pytest.param("\xa0a", id="white space that HTTP does not know"),
     ],
 )
 def test_what_is_no_key_is_refused(alice: User, sent: str) -> None:

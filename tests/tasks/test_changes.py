@@ -92,6 +92,17 @@ def test_purge_deletes_what_no_token_needs(sub: str) -> None:
     assert _purge("--days", "30")["tombstones"] == 0
 
 
+def test_purge_leaves_time_for_deletions_that_commit_late(sub: str) -> None:
+    TOMBSTONES.remove()
+    TASKS.add(user_id=sub, text="a")
+    TASKS.owned_by(sub).remove()
+    hour = changes.LATEST / dt.timedelta(days=1)
+    _age(changes.DAYS + 0.9 * hour)
+    assert _purge()["tombstones"] == 0
+    _age(0.2 * hour)
+    assert _purge()["tombstones"] == 1
+
+
 def test_purge_goes_through_all_of_them_in_batches(sub: str, monkeypatch: pytest.MonkeyPatch) -> None:
     TOMBSTONES.remove()
     monkeypatch.setattr(models, "REMOVED_AT_ONCE", 3)

@@ -7,6 +7,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
+from tasks import queries
 from tasks.models import Task
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
@@ -29,6 +30,11 @@ def test_erase_leaves_nothing_of_this_user_and_all_of_others(tasks: int) -> None
     assert json.loads(out.getvalue()) == {"user_id": "alice-leaves", "erased": tasks}
     assert not ALICE.exists()
     assert OPERATOR.filter(id=his["id"]).exists()
+
+
+def test_erase_by_many_statements_tells_how_many_there_were(tasks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "DELETED_AT_ONCE", 1)
+    assert queries.erase_user("alice-leaves", "operator") == tasks
 
 
 def test_erase_of_nothing_succeeds() -> None:

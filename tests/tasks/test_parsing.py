@@ -30,6 +30,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "more after the end": (b'{"tasks": []}\n{"tasks": []}', "line 2: there is more"),
     "tasks twice": (b'{"tasks": [], "tasks": []}', "twice"),
     "name twice": (b'{"tasks": [\n{"id": 1, "id": 2}]}', "line 2: is not JSON: the same name twice"),
+    "in a later line": (b'{"tasks": [\n{"id": 1,\n\n"order": }\n]}', "line 4: is not JSON: Expecting value"),
     "NaN": (b'{"tasks": [\n{"order": NaN}]}', "line 2: is not JSON: NaN"),
     "deep": (b'{"tasks": [' + b"[" * 100_000, "nested too deeply"),
     "Latin-1": ('{"tasks": [\n{"text": "ü"}]}'.encode("latin-1"), "line 2: is not UTF-8"),
@@ -73,8 +74,10 @@ def test_unreadable_csv_is_refused_with_the_line(content: bytes, why: str) -> No
 
 @pytest.mark.parametrize("line", [b'"two\nlines"', b'"two\r\nlines"'])
 def test_lines_of_a_csv_are_counted_as_editors_do(line: bytes) -> None:
-    content = HEADER + GOOD.replace(b",a,", b"," + line + b",") + b"a,b\r\n"
-    assert _read(content, Form.CSV)[1] == Record(4, None, "has 2 columns instead of 8")
+    content = HEADER + GOOD.replace(b",a,", b"," + line + b",") + b"a,b\r\n" + GOOD
+    records = _read(content, Form.CSV)
+    assert [record.line for record in records] == [2, 4, 5]
+    assert records[1] == Record(4, None, "has 2 columns instead of 8")
 
 
 @pytest.mark.parametrize(("name", "cell"), [("completed", "maybe"), ("order", "1.5"), ("order", "9" * 11)])
