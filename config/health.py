@@ -13,12 +13,15 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 from pydantic import Field
 
-from config import __version__, errors
+from config import __version__, errors, tracebacks
+from config.logging import Logger
 from config.postgresql import patience
 
 ANSWER_SECONDS = 0.08  # of the 100 ms that a caller of /health waits at most
 ASK_SECONDS = 2.0  # then the question is asked once more, over a new connection
 READY_SECONDS = 5.0  # /readyz asks the database at most this often
+
+log = Logger(__name__)
 
 router = Router(tags=["Health"])
 
@@ -92,19 +95,23 @@ class _Check:
 
     def _ask(self) -> None:
         # A connection that broke since the last question says nothing of the database as it is: hence the second try.
-        self._passed = self._select() or self._select()
+        failure = self._select() and self._select()
+        if failure and self._latest.younger_than(READY_SECONDS) is not False:  # else the log has it: anybody may ask
+            log.warning("database_unavailable", **tracebacks.facts(failure.__cause__ or failure))
+        self._passed = failure is None
         self._latest.note(self.started_at, passed=self._passed)
         self._done.set()
 
-    def _select(self) -> bool:
+    def _select(self) -> Exception | None:
+        """What went wrong, if anything did."""
         try:
             self._connection.close_if_unusable_or_obsolete()  # as at the beginning of a request
             with patience.at_most(ASK_SECONDS, apart=True), self._connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-        except Exception:  # noqa: BLE001 (whatever went wrong, the answer is no)
+        except Exception as exc:  # noqa: BLE001 (whatever went wrong, the answer is no)
             self._connection.close()
-            return False
-        return True
+            return exc
+        return None
 
 
 class DatabaseProbe:
