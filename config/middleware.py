@@ -48,6 +48,7 @@ def request_line(get_response: GetResponse) -> GetResponse:
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000, 2),
             user=principal and user_digest(principal.user_id),
+            **getattr(request, "refusal", {}),
         )
         return response
 
@@ -168,6 +169,7 @@ def admission(get_response: GetResponse) -> GetResponse:
             if int(request.META.get("CONTENT_LENGTH") or 0) > max_bytes:
                 raise RequestDataTooBig
         except SuspiciousOperation as exc:
+            request.refusal = {"reason": type(exc).__name__}  # type: ignore[attr-defined]
             return errors.to_response(exc)
         return get_response(request)
 

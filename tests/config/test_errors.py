@@ -92,6 +92,24 @@ def test_request_is_one_log_line_of_the_pattern_not_the_path(alice: User, log: i
     assert str(alice.sub) not in line
 
 
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"Host": "evil.example"}, "DisallowedHost"),
+        ({"Content-Length": "99999999"}, "RequestDataTooBig"),
+        ({}, None),
+    ],
+    ids=["unknown host", "too large", "none"],
+)
+def test_request_that_is_refused_unread_says_why_in_its_line(
+    alice: User, log: io.StringIO, headers: dict[str, str], reason: str | None
+) -> None:
+    alice.get("/tasks", headers=headers)
+    (line,) = log.getvalue().splitlines()
+    assert json.loads(line).get("reason") == reason
+    assert "evil" not in line
+
+
 @pytest.mark.parametrize("text", [" ", "\x00", "\ud800"], ids=["blank", "NUL", "surrogate"])
 def test_refused_request_is_forgotten(alice: User, text: str) -> None:
     """Errors that keep their traceback, and with it the request, once held 30 KB of each refused one for ever."""
