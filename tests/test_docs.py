@@ -51,6 +51,16 @@ def test_commands_that_are_named_exist(page: str) -> None:
     assert {name for names in named for name in names if name} <= set(get_commands())
 
 
+def test_events_of_the_log_are_listed() -> None:
+    sources = "".join(
+        file.read_text() for part in ("config", "tasks", "authjwt") for file in (ROOT / part).rglob("*.py")
+    )
+    events = set(re.findall(r'\blog\.(?:debug|info|warning|error|critical)\(\s*"(\w+)"', sources))
+    others = events - {"request", "what_happened"}  # the latter is an example's
+    assert len(others) > 10
+    assert {event for event in others if f"`{event}`" not in PAGES["logging.md"]} == set()
+
+
 @on_each_page
 def test_modules_that_are_run_exist(page: str) -> None:
     named = set(re.findall(r"python -m (\S+?)[\s`]", PAGES[page]))
