@@ -23,6 +23,7 @@ from config import correlation, tracebacks
 OURS = ("config", "tasks", "authjwt", "tasks_api")
 SERVERS = ("gunicorn.error", "uvicorn.error", "_granian.serve")
 LEVELS = {name: getattr(logging, name.upper()) for name in ("debug", "info", "warning", "error", "critical")}
+LISTENING = ("Connection in use: ", "Invalid address: ", "connection to ", "Can't connect to ")
 WITHHELD = "…"
 
 Event = dict[str, Any]
@@ -103,12 +104,13 @@ def _foreign(record: logging.LogRecord) -> Event:
 def _is_harmless(record: logging.LogRecord) -> bool:
     """Whether a message may be shown in full: ours, and what the servers say of themselves.
 
-    At INFO that is all they say; from WARNING on, gunicorn quotes requests, uvicorn has fixed sentences for them, and
-    granian's parent, which sees none, speaks of its workers.
+    At INFO that is all they say; from WARNING on, gunicorn quotes requests, unless it speaks of listening, uvicorn has
+    fixed sentences for them, and granian's parent, which sees none, speaks of its workers.
     """
     return (
         record.name.partition(".")[0] in OURS
         or (record.name in SERVERS and record.levelno <= logging.INFO)
+        or (record.name == "gunicorn.error" and str(record.msg).startswith(LISTENING))
         or (record.name == "uvicorn.error" and not record.args)
         or record.name == "_granian"
     )

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import uuid
@@ -212,6 +213,25 @@ def test_level_is_honoured(level: str, shown: list[str]) -> None:
     script += " getattr(library, level)('theirs %d', 1)\n"
     lines: list[dict[str, Any]] = [json.loads(line) for line in _written(script, level).stderr.splitlines()]
     assert [f"{line['event'].split()[0]} {line['level']}" for line in lines] == shown
+
+
+LISTEN = """
+from gunicorn import config, sock
+sock.time.sleep = lambda seconds: None
+bound = config.Config()
+bound.set("bind", "127.0.0.1:{port}")
+sock.create_sockets(bound, logging.getLogger("gunicorn.error"))
+"""
+
+
+def test_address_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = _written(LISTEN.format(port=port))
+    said = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert said[0] == f"Connection in use: ('127.0.0.1', {port})"
+    assert "Address already in use" in said[1]
+    assert said[-1] == f"Can't connect to ('127.0.0.1', {port})"
 
 
 CROWD = """
