@@ -61,6 +61,11 @@ def exists(cursor: CursorWrapper, role: str) -> bool:
     return bool(_one(cursor, "SELECT count(*) FROM pg_roles WHERE rolname = %s", role))
 
 
+def is_superuser(cursor: CursorWrapper, role: str) -> bool:
+    """Whether there is such a role, and nothing binds it."""
+    return bool(_one(cursor, "SELECT rolsuper FROM pg_roles WHERE rolname = %s", role))
+
+
 def why_unbound(cursor: CursorWrapper, role: str | None = None) -> str | None:
     """Say why row-level security does not bind the role, or the connected one; None if it does."""
     role = role or _one(cursor, "SELECT current_user")

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connections
+from django.db.backends.utils import CursorWrapper
 
 from config import databases
 from config.postgresql import roles
@@ -32,6 +33,9 @@ class Command(BaseCommand):
             parser.add_argument(option, type=_password, metavar="FILE", help="take this password, and do not print it")
 
     def handle(self, *, owner: str, api: str, new_passwords: bool, **options: Any) -> None:  # noqa: ANN401 (Django's)
+        if owner in {api, databases.API_ROLE} or api == databases.OWNER_ROLE:
+            why = "the one owns the tables, the other is bound by row-level security"
+            raise CommandError(f"--owner {owner} --api {api}: {why}.", returncode=2)
         url = settings.ENVIRONMENT.database_url_unpooled or settings.ENVIRONMENT.database_url
         if url is None:
             raise CommandError("DATABASE_URL is not set; `manage.py migrate` makes the embedded PostgreSQL's roles.")
@@ -41,8 +45,7 @@ class Command(BaseCommand):
         try:
             with database.cursor() as cursor:
                 connected = cursor.connection.info.user
-                if api == connected:
-                    raise CommandError(f"{api} is the role that connects here; the API needs one of its own.")
+                _refuse_others(cursor, owner, api)
                 made = {
                     role: secrets.token_urlsafe(32)
                     for role, password in given.items()
@@ -62,6 +65,13 @@ class Command(BaseCommand):
         else:
             credentials = f"{quote(role, safe='')}:{password}@"
             self.stdout.write(f"{variable}={re.sub(r'(?<=//)([^/@]*@)?', lambda _: credentials, url, count=1)}")
+
+
+def _refuse_others(cursor: CursorWrapper, owner: str, api: str) -> None:
+    if api == cursor.connection.info.user:
+        raise CommandError(f"{api} is the role that connects here; the API needs one of its own.")
+    if roles.is_superuser(cursor, owner):
+        raise CommandError(f"{owner} is a superuser; the tables need an owner of their own.")
 
 
 def _password(file: str) -> str:
