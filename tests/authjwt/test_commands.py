@@ -28,12 +28,12 @@ def run(*arguments: str, **options: Any) -> str:
     return out.getvalue()
 
 
-def run_failing(*arguments: str) -> tuple[str, str]:
+def run_failing(*arguments: str, returncode: int = 1) -> tuple[str, str]:
     """Run a command that must fail; returns its output and its message."""
     out = io.StringIO()
     with pytest.raises(CommandError) as caught:
         call_command(*arguments, stdout=out, no_color=True)
-    assert caught.value.returncode == 1
+    assert caught.value.returncode == returncode
     return out.getvalue(), str(caught.value)
 
 
@@ -79,13 +79,13 @@ def test_issue_token_refuses_outside_secret_mode(mode: Any) -> None:
 @pytest.mark.parametrize("sub", ["", " ", "a" * 256, "a\nb", "a\0b", "\ud800"])
 @override_settings(AUTHJWT=SECRET_MODE)
 def test_issue_token_refuses_a_user_id_that_would_be_refused(sub: str) -> None:
-    assert run_failing("issue_token", sub)[0] == ""
+    assert run_failing("issue_token", sub, returncode=2)[0] == ""
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "604801", "99999999999999999999"])
 @override_settings(AUTHJWT=SECRET_MODE)
 def test_issue_token_bounds_the_life(seconds: str) -> None:
-    assert "604800" in run_failing("issue_token", "alice", "--expires-in", seconds)[1]
+    assert "604800" in run_failing("issue_token", "alice", "--expires-in", seconds, returncode=2)[1]
 
 
 @override_settings(AUTHJWT=SECRET_MODE)
@@ -144,6 +144,12 @@ def test_explain_token_forgives_the_scheme() -> None:
 def test_explain_token_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{token('HS256')}\n"))
     assert "accepted" in run("explain_token", "-")
+
+
+@pytest.mark.parametrize("sent", ["", " "])
+@override_settings(AUTHJWT=SECRET_MODE)
+def test_explain_token_asks_for_one(sent: str) -> None:
+    assert run_failing("explain_token", sent, returncode=2) == ("", "The token is empty.")
 
 
 @pytest.mark.parametrize("payload", [{"exp": "soon"}, {"exp": 1e300}, {"sub": "\x1b[31m"}, {"iss": ["\u202e"]}])

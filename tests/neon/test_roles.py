@@ -11,6 +11,7 @@ from django.db import connections
 from psycopg import sql
 from pytest_django import Settings
 
+from config import databases
 from config.management.commands import migrate
 from config.postgresql.roles import exists, prepare_api, why_unbound
 from tests.environment import API_ROLE
@@ -103,11 +104,30 @@ def test_table_that_does_not_force_row_level_security_binds_nobody() -> None:
         assert why_unbound(cursor, API_ROLE) == "tasks_task has no forced row-level security"
 
 
+@pytest.mark.parametrize(
+    ("owner", "api"), [("one", "one"), ("tasks_api", "tasks_owner"), ("tasks_api", "other"), ("other", "tasks_owner")]
+)
+def test_one_role_is_not_for_both(owner: str, api: str) -> None:
+    with pytest.raises(CommandError, match=f"--owner {owner} --api {api}: the one owns") as refused:
+        call_command("create_roles", "--owner", owner, "--api", api)
+    assert refused.value.returncode == 2
+
+
 @pytest.mark.django_db(databases=["operator"])
-def test_roles_are_not_made_of_the_one_that_connects() -> None:
+def test_superuser_is_left_as_it_is() -> None:
+    with connections["operator"].cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles WHERE oid = 10")  # of initdb
+        (superuser,) = cursor.fetchone()
+    with pytest.raises(CommandError, match="is a superuser"):
+        call_command("create_roles", "--owner", superuser)
+
+
+@pytest.mark.django_db(databases=["operator"])
+def test_roles_are_not_made_of_the_one_that_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "OWNER_ROLE", "another")
     connects = connections["operator"].settings_dict["USER"]
     with pytest.raises(CommandError, match="the API needs one of its own"):
-        call_command("create_roles", "--api", connects)
+        call_command("create_roles", "--owner", "another", "--api", connects)
 
 
 @pytest.mark.django_db(databases=["default", "operator"])
@@ -207,18 +227,17 @@ def test_check_says_who_is_not_bound(neon: Database, roles: Database) -> None:
 
 
 @pytest.mark.django_db(databases=["default", "operator"])
-@pytest.mark.parametrize(
-    ("role", "said"),
-    [
-        ("nobody_yet", "DATABASE_URL names the role nobody_yet, which is not there: run manage.py create_roles."),
-        ("", "Row-level security does not bind {owner}: it owns tasks_task. Run manage.py create_roles (config.W003)."),
-    ],
-    ids=["missing", "owner"],
-)
-def test_role_that_is_not_as_it_should_be_is_named_by_migrate(
-    role: str, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["of the URL", "of a URL without one"])
+def test_role_that_is_not_bound_is_named_by_migrate(named: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
     owner, err = connections["operator"].settings_dict["USER"], io.StringIO()
-    monkeypatch.setitem(connections["default"].settings_dict, "USER", role or owner)
+    monkeypatch.setitem(connections["default"].settings_dict, "USER", owner if named else "")
     call_command("migrate", verbosity=0, stderr=err)
-    assert err.getvalue() == said.format(owner=owner) + "\n"
+    why = f"Row-level security does not bind {owner}: it owns tasks_task."
+    assert err.getvalue() == f"{why} Run manage.py create_roles (config.W003).\n"
+
+
+@pytest.mark.django_db(databases=["default", "operator"])
+def test_migrate_fails_without_the_role_that_it_is_to_admit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(connections["default"].settings_dict, "USER", "nobody_yet")
+    with pytest.raises(CommandError, match="DATABASE_URL names the role nobody_yet, which is not there"):
+        call_command("migrate", verbosity=0)

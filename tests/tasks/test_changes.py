@@ -113,9 +113,11 @@ def test_purge_goes_through_all_of_them_in_batches(sub: str, monkeypatch: pytest
 
 
 def test_purge_keeps_what_a_token_may_need() -> None:
-    with pytest.raises(CommandError, match="30 days") as refused:
-        _purge("--days", "29")
-    assert refused.value.returncode == 2
+    for days in ("29", "99999999999"):
+        with pytest.raises(CommandError, match="from 30 to 36500: a sync token is good for 30 days") as refused:
+            _purge("--days", days)
+        assert refused.value.returncode == 2
+    assert _purge("--days", "36500")["tombstones"] == 0
 
 
 def _rows(sub: str, prefix: str = "") -> list[tuple[Any, ...]]:

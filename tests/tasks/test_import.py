@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 import os
+import re
 import stat
 import sys
 import uuid
@@ -198,6 +199,16 @@ def test_import_of_another_form_is_misuse(name: str) -> None:
     with pytest.raises(CommandError) as caught:
         call_command("import_user", "alice-moves", name)
     assert caught.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "form", "forms"), [("export_user", "xml", "json|csv|ics"), ("import_user", "ics", "json|csv")]
+)
+def test_forms_are_named_plainly(command: str, form: str, forms: str) -> None:
+    with pytest.raises(CommandError, match=f"invalid choice: '{form}'") as refused:
+        call_command(command, "alice-moves", *(["tasks"] if command == "import_user" else []), "--format", form)
+    assert re.findall("json|csv|ics", str(refused.value).partition("choose")[2]) == forms.split("|")
+    assert "Form" not in str(refused.value)
 
 
 def test_import_says_which_file_is_missing() -> None:

@@ -56,6 +56,8 @@ class Command(BaseCommand):
         if unverified_token[:7].lower() == "bearer ":
             notes = ['Note: "Bearer " is the scheme of the header, no part of the token; left out.']
             unverified_token = unverified_token[7:].strip()
+        if not unverified_token:
+            raise CommandError("The token is empty.", returncode=2)
         verifier = current_verifier()
         findings = list(verifier.explain(unverified_token))
         if options["json"]:

@@ -35,7 +35,7 @@ class Command(BaseCommand):
             )
             raise CommandError(msg)
         if not 1 <= options["expires_in"] <= conf.max_lifetime:
-            raise CommandError(f"--expires-in must be from 1 to {conf.max_lifetime} seconds")
+            raise CommandError(f"--expires-in must be from 1 to {conf.max_lifetime} seconds", returncode=2)
         self.stdout.write(_issue(conf, options))
 
 
@@ -55,5 +55,5 @@ def _issue(conf: AuthSettings, options: dict[str, Any]) -> str:
     try:
         current_verifier().verify(token)
     except InvalidToken as exc:
-        raise CommandError(f"such a token would be refused: {exc.description}") from None
+        raise CommandError(f"such a token would be refused: {exc.description}", returncode=2) from None
     return token

@@ -10,6 +10,7 @@ from django.db.migrations.exceptions import MigrationSchemaMissing
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from config.databases import API_ROLE
+from config.management import over_operators_connection
 from config.postgresql import roles
 
 LOCK_SECONDS = 2  # less than the API's statements wait (config.postgresql.roles), which queue behind a migration's
@@ -22,7 +23,7 @@ NOT_THE_OWNER = (
 class Command(migrate.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.set_defaults(database="operator")
+        over_operators_connection(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's)
         """Migrate; then let the API's role, which is not the owner, work on what is new."""
@@ -44,13 +45,13 @@ class Command(migrate.Command):
         self._admit(database)
 
     def _admit(self, database: BaseDatabaseWrapper) -> None:
-        api_role = connections[DEFAULT_DB_ALIAS].settings_dict["USER"] or API_ROLE
+        api = connections[DEFAULT_DB_ALIAS].settings_dict
         with database.cursor() as cursor:
+            api_role = api["USER"] or api.get("EMBEDDED_ROLE") or cursor.connection.info.user
             if not roles.exists(cursor, api_role):
-                self.stderr.write(
+                raise CommandError(
                     f"DATABASE_URL names the role {api_role}, which is not there: run manage.py create_roles."
                 )
-                return
             if api_role != database.settings_dict["USER"]:
                 roles.admit(cursor, api_role)
             if reason := roles.why_unbound(cursor, api_role):

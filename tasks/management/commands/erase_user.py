@@ -14,8 +14,8 @@ from tasks.turns import writing_for
 
 class Command(OperatorCommand):
     help = (
-        "Delete all tasks of a user, for good. Asks first on a terminal; elsewhere it needs --yes. "
-        "Succeeds also if there is nothing to delete."
+        "Delete all that is kept of a user, for good: tasks, traces of deleted ones, answers under idempotency keys. "
+        "Asks first on a terminal; elsewhere it needs --yes. Succeeds also if there is nothing to delete."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -22,12 +22,11 @@ class Command(OperatorCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("sub", type=user_id, metavar="SUB", help="the user id")
-        parser.add_argument(
-            "--format", type=Form, choices=list(Form), default=Form.JSON, dest="form", help="default: %(default)s"
-        )
+        parser.add_argument("--format", choices=[*map(str, Form)], default="json", help="default: %(default)s")
         parser.add_argument("--output", type=Path, metavar="FILE", help="a new file, for the eyes of its owner only")
 
-    def handle(self, *, sub: str, form: Form, output: Path | None, **_options: Any) -> None:  # noqa: ANN401 (Django's)
+    def handle(self, *, sub: str, output: Path | None, **options: Any) -> None:  # noqa: ANN401 (Django's)
+        form = Form(options["format"])
         rows = _Counted(progress(stream(Task.objects.using("operator").owned_by(sub))))
         if output:
             _write_file(output, export(rows, form))

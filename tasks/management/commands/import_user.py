@@ -27,12 +27,12 @@ class Command(OperatorCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("sub", type=user_id, metavar="SUB", help="the user id")
         parser.add_argument("file", type=Path, metavar="FILE", help="the file; - reads standard input")
-        parser.add_argument("--format", type=Form, choices=FORMS, dest="form", help="default: by the file's name")
+        parser.add_argument("--format", choices=[*map(str, FORMS)], help="default: by the file's name")
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
-    def handle(self, *, sub: str, file: Path, form: Form | None, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 (Django's)
-        form = form or _form(file)
+    def handle(self, *, sub: str, file: Path, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 (Django's)
+        form = Form(options["format"]) if options["format"] else _form(file)
         try:
             with _opened(file) as content:
                 records = progress(read(content, form))

@@ -8,6 +8,8 @@ from django.core.management.base import CommandError, CommandParser
 from tasks import changes, idempotency
 from tasks.management.operators import OperatorCommand
 
+MOST_DAYS = 36_500  # a century; much further back no calendar goes
+
 
 class Command(OperatorCommand):
     help = "Delete what has expired, of all users: idempotency keys, and what is kept of deleted tasks."
@@ -19,8 +21,9 @@ class Command(OperatorCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *, days: int, **options: Any) -> None:  # noqa: ANN401 (Django's)
-        if days < changes.DAYS:
-            raise CommandError(f"A sync token is good for {changes.DAYS} days, and needs them.", returncode=2)
+        if not changes.DAYS <= days <= MOST_DAYS:
+            why = f"a sync token is good for {changes.DAYS} days, and needs them"
+            raise CommandError(f"--days must be from {changes.DAYS} to {MOST_DAYS}: {why}.", returncode=2)
         report = {"idempotency_keys": idempotency.purge("operator"), "tombstones": changes.purge(days, "operator")}
         line = "Deleted {idempotency_keys} expired idempotency keys and {tombstones} tombstones.".format_map(report)
         self.stdout.write(json.dumps(report) if options["json"] else line)
