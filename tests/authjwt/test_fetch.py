@@ -1,10 +1,12 @@
 """One GET, bounded in every way."""
 
 import http.server
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,24 @@ class _Quiet(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_args: object) -> None:
         """Say nothing."""
+
+
+def test_deadline_is_for_the_handshake_too() -> None:
+    """Of a server that sends it a byte at a time, so that no single read ever times out."""
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            for byte in b"\x16\x03\x03\x40\x00" + bytes(100):  # the head of a record of 16 KB
+                connection.sendall(bytes([byte]))
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, args=(listener,), daemon=True).start()
+        started_at = time.monotonic()
+        with pytest.raises(FetchFailed, match="in time"):
+            fetch(f"https://localhost:{listener.getsockname()[1]}/jwks", deadline=0.3)
+    assert time.monotonic() - started_at < 1.5
 
 
 def test_certificate_is_verified(https_url: str) -> None:

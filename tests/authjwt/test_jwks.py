@@ -306,6 +306,14 @@ def test_waiting_for_an_unknown_key_ends_at_the_deadline(issuer: JWKSServer, mak
     assert time.monotonic() - started_at < 1.5
 
 
+def test_fetch_itself_ends_at_the_deadline(issuer: JWKSServer, clock: Clock) -> None:
+    keys = JWKSKeys(issuer.url, clock=clock, deadline=0.3)
+    with behaving(issuer, stall(1)):
+        with pytest.raises(KeysUnavailable):
+            keys.candidates("EdDSA", "key-EdDSA")
+        assert eventually(lambda: keys.reading.failing, 3)
+
+
 def test_waiting_for_a_second_fetch_ends_at_the_deadline_of_the_request(
     issuer: JWKSServer, make: Callable[..., Verifier]
 ) -> None:
