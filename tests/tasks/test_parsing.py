@@ -28,7 +28,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "letters between": (b'{"tasks": X[]}', "expected ["),
     "no comma": (b'{"tasks": [\n{}\n{}]}', "line 3: is not JSON: expected ]"),
     "more after the end": (b'{"tasks": []}\n{"tasks": []}', "line 2: there is more"),
-    "tasks twice": (b'{"tasks": [], "tasks": []}', "twice"),
+    "tasks twice": (b'{"tasks": [],\n"tasks": []}', 'line 2: "tasks" is there twice'),
     "name twice": (b'{"tasks": [\n{"id": 1, "id": 2}]}', "line 2: is not JSON: the same name twice"),
     "in a later line": (b'{"tasks": [\n{"id": 1,\n\n"order": }\n]}', "line 4: is not JSON: Expecting value"),
     "NaN": (b'{"tasks": [\n{"order": NaN}]}', "line 2: is not JSON: NaN"),
@@ -126,6 +126,8 @@ def test_line_of_a_bad_character_is_right_in_many_pieces(monkeypatch: pytest.Mon
     monkeypatch.setattr(parsing, "_READ", 20)
     with pytest.raises(BadFile, match="line 42: is not UTF-8"):
         _read(b'{"tasks": [\n' + b'{"order": 1},\n' * 40 + b'"\xfc"]}', Form.JSON)
+    with pytest.raises(BadFile, match="line 4: is not UTF-8"):
+        _read(b'{"tasks": [\n{"text":\n\n"' + b"a" * 40 + b'\xfc"}]}', Form.JSON)
 
 
 @pytest.mark.parametrize("indent", [None, 1])
