@@ -486,13 +486,14 @@ def test_unknown_key_stays_unavailable_until_the_next_attempt(issuer: JWKSServer
     assert issuer.hits == 2
 
 
-def test_pauses_grow_to_a_bound(issuer: JWKSServer, verifier: Verifier, clock: Clock) -> None:
+@pytest.mark.parametrize("behaviour", [reset, respond(body=b"{}")], ids=["nothing", "no JWK Set"])
+def test_pauses_grow_to_a_bound(issuer: JWKSServer, verifier: Verifier, clock: Clock, behaviour: Behaviour) -> None:
     def fails_for_the(time_: int) -> bool:
         with pytest.raises(KeysUnavailable):
             verifier.verify(token("EdDSA"))
         return issuer.hits == time_
 
-    with behaving(issuer, reset):
+    with behaving(issuer, behaviour):
         assert fails_for_the(1)
         for attempt, pause in enumerate([0.5, 1, 2, 4, 5, 5, 5], start=2):
             clock.ahead += pause - 0.25
