@@ -93,6 +93,9 @@ def _encrypted(name: str, connection: BaseDatabaseWrapper) -> Finding:
         return Finding(name, State.OK, "in use")
     if _host(connection) in LOCAL_HOSTS or _host(connection).startswith("/"):
         return Finding(name, State.SKIP, "the database is on this machine")
+    if connection.settings_dict["OPTIONS"].get("sslmode") == "disable":
+        advice = "Set sslmode=require, unless nobody else is on the way."
+        return Finding(name, State.WARN, "not in use, as sslmode=disable says", advice)
     return Finding(
         name, State.FAIL, "not in use: everybody on the way can read along", "Add sslmode=require to the URL."
     )

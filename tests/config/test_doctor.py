@@ -130,11 +130,12 @@ def test_missing_rights_are_named(connect: Connect) -> None:
     assert rights.advice == f"Run manage.py migrate, which grants what {role} lacks."
 
 
-def test_pooler_and_plain_text_are_found_out(connect: Connect) -> None:
-    options = {"hostaddr": "127.0.0.1", "sslmode": "disable"}
+@pytest.mark.parametrize(("sslmode", "state"), [("prefer", FAIL), ("disable", WARN)])
+def test_pooler_and_plain_text_are_found_out(connect: Connect, sslmode: str, state: State) -> None:
+    options = {"hostaddr": "127.0.0.1", "sslmode": sslmode}
     connect("operator", HOST="ep-a-b-123-pooler.example.com", OPTIONS=options, EMBEDDED_ROLE=None)
     states = _states(database.operator_database)
-    assert (states["operator database: direct"], states["operator database: TLS"]) == (WARN, FAIL)
+    assert (states["operator database: direct"], states["operator database: TLS"]) == (WARN, state)
 
 
 def test_old_and_distant_databases_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 import uuid
@@ -33,6 +34,7 @@ from tests.shapes import assert_error
 FOLDER = live.ROOT / "deploy" / "compose"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
+CMD = json.loads(SERVICES["pgbouncer"]["build"]["dockerfile_inline"].partition("\nCMD ")[2])
 PAGE = (live.ROOT / "docs" / "deploying" / "compose.md").read_text()
 _UP, DUMP, RESTORE = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 NOT_PASSED_ON = {"DEBUG", "LOG_FORMAT", "PORT", "POSTGRES_URL", "POSTGRES_URL_NON_POOLING"}
@@ -43,8 +45,9 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What .env holds when it was made as the page says."""
     folder = tmp_path_factory.mktemp("compose")
     shutil.copy(FOLDER / "env.example", folder)
-    (script,) = re.findall(r"^while .*?\.env$", PAGE, re.MULTILINE)
+    (script,) = re.findall(r"^\(umask .*?\.env\)$", PAGE, re.MULTILINE)
     subprocess.run(["bash", "-euc", script], cwd=folder, check=True)
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
     lines = (folder / ".env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
@@ -63,8 +66,8 @@ def _filled_in(value: Any, env: Mapping[str, str]) -> Any:
 class Pooler(Process):
     """PgBouncer with the configuration that it has in compose.yaml."""
 
-    def __init__(self, server: Address, users: str) -> None:
-        self._program, self._server, self._users = program("pgbouncer-1.24"), server, users
+    def __init__(self, server: Address, env: dict[str, str]) -> None:
+        self._program, self._server, self._env = program("pgbouncer-1.24"), server, env
         super().__init__()
 
     def command(self) -> list[str]:
@@ -73,14 +76,16 @@ class Pooler(Process):
             "host=postgresql port=5432": f"host={host} port={port}",
             "listen_addr = *": f"listen_addr = {self.address.host}",
             "listen_port = 6432": f"listen_port = {self.address.port}",
-            "auth_file = /users.txt": f"auth_file = {self.home}/users.txt",
+            "auth_file = /tmp/users.txt": f"auth_file = {self.home}/users.txt",
         }
         ini = (FOLDER / "pgbouncer.ini").read_text()
         for there, here in moved.items():
             assert there in ini
             ini = ini.replace(there, here)
         (self.home / "pgbouncer.ini").write_text(ini)
-        (self.home / "users.txt").write_text(self._users)
+        write_users, _, rest = CMD[2].partition(" && exec ")
+        assert (CMD[:2], rest) == (["bash", "-c"], "pgbouncer /pgbouncer.ini")
+        subprocess.run([*CMD[:2], write_users.replace("/tmp", str(self.home))], env=self._env, check=True)
         return as_pgbouncer(self.home, self._program)
 
 
@@ -90,7 +95,6 @@ class Machine:
 
     env: Mapping[str, str]
     stack: ExitStack
-    secrets: Path
     at: dict[str, Address] = field(default_factory=dict)
     base_url: str = ""
 
@@ -116,25 +120,21 @@ class Machine:
         self.at["redis:6379"] = self.stack.enter_context(Redis()).address
 
     def _pgbouncer(self) -> None:
-        users = _filled_in(COMPOSE["configs"]["users"]["content"], self.env)
-        self.at["pgbouncer:6432"] = self.stack.enter_context(Pooler(self.at["postgresql:5432"], users)).address
+        given = _filled_in(SERVICES["pgbouncer"]["environment"], self.env)
+        self.at["pgbouncer:6432"] = self.stack.enter_context(Pooler(self.at["postgresql:5432"], given)).address
 
     def _run(self, name: str) -> None:
         """To its end, as `service_completed_successfully` wants it."""
-        python, *command = SERVICES[name]["command"]
-        assert python == "python"
-        for secret in SERVICES[name].get("secrets", []):
-            (self.secrets / secret).write_text(self.env[COMPOSE["secrets"][secret]["environment"]])
-        here = [part.replace("/run/secrets", str(self.secrets)) for part in command]
-        done = self.manage(name, *here)
+        done = self.run(name, *SERVICES[name]["command"])
         assert done.returncode == 0, done.stderr
         assert not any(self.env[secret] in done.stdout + done.stderr for secret in ("OWNER_PASSWORD", "API_PASSWORD"))
 
-    def manage(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, name: str, *command: str) -> subprocess.CompletedProcess[str]:
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return subprocess.run(
-            [sys.executable, *command],
+            command,
             cwd=live.ROOT,
-            env=os.environ | self.environment(name),
+            env=os.environ | self.environment(name) | {"PATH": path},
             capture_output=True,
             text=True,
             check=False,
@@ -169,11 +169,11 @@ class Machine:
 
 
 @pytest.fixture(scope="module")
-def machine(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+def machine(env: dict[str, str]) -> Iterator[Machine]:
     """Everything started, each after what it depends on."""
     after = {name: list(service.get("depends_on", ())) for name, service in SERVICES.items()}
     with ExitStack() as stack:
-        machine = Machine(env, stack, tmp_path_factory.mktemp("secrets"))
+        machine = Machine(env, stack)
         for name in TopologicalSorter(after).static_order():
             machine.start(name)
         yield machine
@@ -190,7 +190,7 @@ def test_service_answers_and_keeps_users_apart(machine: Machine) -> None:
 
 def test_environment_lacks_nothing(machine: Machine) -> None:
     """The checks of a deployment, and the database's: row-level security binds the API's role."""
-    checked = machine.manage("api", "manage.py", "check", "--deploy", "--database=default", "--fail-level=WARNING")
+    checked = machine.run("api", "python", "manage.py", "check", "--deploy", "--database=default", "--fail-level=WARNING")
     assert checked.returncode == 0, checked.stderr
 
 
@@ -199,6 +199,7 @@ def test_restored_dump_has_what_was_there(machine: Machine, tmp_path: Path) -> N
         alice, bob = (User(service, f"{name}-{uuid.uuid4()}", {"Host": "api.example.com"}) for name in ("alice", "bob"))
         task = alice.task("kept")
         machine.run_in_postgresql(DUMP, tmp_path)
+        assert stat.S_IMODE((tmp_path / "tasks.dump").stat().st_mode) == 0o600
         alice.delete(f"/tasks/{task['id']}")
         machine.run_in_postgresql(RESTORE, tmp_path)
         assert alice.get("/tasks").json["tasks"] == [task]
@@ -211,6 +212,24 @@ def test_superuser_is_for_the_roles_only(env: dict[str, str]) -> None:
         name for name, service in SERVICES.items() if env["POSTGRES_PASSWORD"] in json.dumps(_filled_in(service, env))
     ]
     assert knowing == ["postgresql", "roles"]
+
+
+def test_read_only_services_are_given_files_only() -> None:
+    """What Compose would have to copy into a container, it cannot where nothing can be written."""
+    given = [
+        (name, COMPOSE[kind][one if isinstance(one, str) else one["source"]])
+        for name, service in SERVICES.items()
+        for kind in ("secrets", "configs")
+        for one in service.get(kind, [])
+        if service.get("read_only")
+    ]
+    assert [name for name, source in given if "file" not in source] == []
+
+
+def test_urls_say_that_there_is_no_tls() -> None:
+    """`doctor` warns of what is meant, and fails where it is forgotten."""
+    urls = re.findall(r"postgresql://\S+", (FOLDER / "compose.yaml").read_text())
+    assert [url for url in urls if not url.endswith("?sslmode=disable")] == []
 
 
 def test_every_variable_can_be_set() -> None:
