@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from authjwt.refusal import Reason
-from config import __version__
+from config import __version__, metrics
 from tests import live
 from tests.authjwt import forge
 from tests.authjwt.configuration import variables
@@ -218,6 +219,18 @@ def test_documented_metrics_are_those_there_are(workers: Measured) -> None:
     rows = re.findall(r"^\| (`.+?`) \| (?:counter|gauge|histogram) \|", OBSERVABILITY.read_text(), re.MULTILINE)
     documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)} - {"tasks_api_jwks_age_seconds"}
     assert {re.sub("_(bucket|sum|count)$", "", name) for name, _ in workers.scrape()} == documented
+
+
+def test_every_policy_is_documented() -> None:
+    (row,) = re.findall(r"^\| `tasks_api_rate_limited_requests_total` .*", OBSERVABILITY.read_text(), re.MULTILINE)
+    assert [policy for policy in metrics.POLICIES if f"`{policy}`" not in row] == []
+
+
+def test_alerts_join_metrics_by_the_labels_that_both_have() -> None:
+    (rules,) = re.findall(r"^# tasks-api\.rules\.yml\n(.*?)^```", OBSERVABILITY.read_text(), re.DOTALL | re.MULTILINE)
+    expressions = [rule["expr"] for group in yaml.safe_load(rules)["groups"] for rule in group["rules"]]
+    assert "and on (job, instance) " in " ".join(expressions)
+    assert [expression for expression in expressions if re.search(r"\band(?! on \(job, instance\) )", expression)] == []
 
 
 def test_metrics_are_on_their_own_port_and_nothing_else_is(workers: Measured) -> None:
