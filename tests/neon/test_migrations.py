@@ -1,5 +1,6 @@
 """Migrations beside a live service: nobody is cut off, nothing waits for long, and the version before still works."""
 
+import re
 import secrets
 import subprocess
 import threading
@@ -19,6 +20,8 @@ from tests.neon.conftest import Database, served
 from tests.neon.load import timed
 
 WRITERS = 8
+PAGE = (live.ROOT / "docs" / "deploying" / "releases.md").read_text()
+WAY_BACK = re.findall(r"^\.venv/bin/python manage\.py (.*)", PAGE, re.MULTILINE)
 BEFORE_ROW_SECURITY = "d9a8a91"  # the commit that serves while the migration to row-level security runs
 
 
@@ -70,6 +73,15 @@ def test_migration_gives_up_on_a_lock_and_goes_through_later(fresh: Database) ->
     assert "lock timeout" in refused.stderr
     assert "Run manage.py migrate again" in refused.stderr
     assert fresh.manage("migrate").returncode == 0
+
+
+def test_way_back_is_as_the_page_has_it(database: Database, fresh: Database) -> None:
+    """With the API's role in DATABASE_URL, as a deployment has it."""
+    api_url = urlsplit(database.api_url)._replace(path=urlsplit(fresh.owner_url).path).geturl()
+    assert fresh.manage("migrate", api_url=api_url).returncode == 0
+    shown, back = (fresh.manage(*line.split(), api_url=api_url) for line in WAY_BACK)
+    assert (shown.returncode, back.returncode) == (0, 0), shown.stderr + back.stderr
+    assert "[X] 0003_" in shown.stdout
 
 
 def test_migration_that_fails_for_another_reason_says_what_the_database_says(fresh: Database) -> None:
