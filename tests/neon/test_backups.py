@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,6 +63,7 @@ def restored(database: Database, tmp_path_factory: pytest.TempPathFactory) -> It
             tasks = alice.get("/tasks").json["tasks"]
             since = alice.get("/tasks/changes").json["next_since"]
             _run(DUMP, folder, database)
+            assert stat.S_IMODE((folder / "tasks.dump").stat().st_mode) == 0o600
             lost = alice.patch(f"/tasks/{tasks[0]['id']}", {"text": "lost"})
             alice.task("lost too")
             lost_since = alice.get("/tasks/changes").json["next_since"]

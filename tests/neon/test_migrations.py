@@ -1,8 +1,10 @@
 """Migrations beside a live service: nobody is cut off, nothing waits for long, and the version before still works."""
 
+import os
 import re
 import secrets
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,8 +22,8 @@ from tests.neon.conftest import Database, served
 from tests.neon.load import timed
 
 WRITERS = 8
-PAGE = (live.ROOT / "docs" / "deploying" / "releases.md").read_text()
-WAY_BACK = re.findall(r"^\.venv/bin/python manage\.py (.*)", PAGE, re.MULTILINE)
+MIGRATIONS, RELEASES = ((live.ROOT / "docs" / page).read_text() for page in ("migrations.md", "deploying/releases.md"))
+WAY_BACK = re.findall(r"^\.venv/bin/python manage\.py (.*)", RELEASES, re.MULTILINE)
 BEFORE_ROW_SECURITY = "d9a8a91"  # the commit that serves while the migration to row-level security runs
 
 
@@ -73,6 +75,25 @@ def test_migration_gives_up_on_a_lock_and_goes_through_later(fresh: Database) ->
     assert "lock timeout" in refused.stderr
     assert "Run manage.py migrate again" in refused.stderr
     assert fresh.manage("migrate").returncode == 0
+
+
+def test_loop_of_the_page_ends_when_the_lock_is_gone_or_on_another_failure(fresh: Database, tmp_path: Path) -> None:
+    with psycopg.connect(fresh.owner_url) as session:
+        session.execute("SELECT FROM tasks_task")
+        with _again_and_again(tmp_path, fresh.owner_url) as loop:
+            assert any("lock timeout" in line for line in loop.stdout or ())
+            session.rollback()
+            assert "Applying tasks.0008_find_one_task_by_its_id... OK" in loop.communicate()[0]
+    with _again_and_again(tmp_path, fresh.owner_url.replace("/fresh_", "/gone_")) as loop:
+        assert "does not exist" in loop.communicate()[0]
+
+
+def _again_and_again(folder: Path, url: str) -> subprocess.Popen[str]:
+    (script,) = re.findall(r"^until .*?^cat failed", MIGRATIONS, re.DOTALL | re.MULTILINE)
+    manage = f"{sys.executable} {live.ROOT}/manage.py"
+    here = script.replace(".venv/bin/python manage.py", manage).replace("sleep 5", ":")
+    urls = {"DATABASE_URL": url, "DATABASE_URL_UNPOOLED": url}
+    return subprocess.Popen(["bash", "-uc", here], cwd=folder, env=os.environ | urls, stdout=subprocess.PIPE, text=True)
 
 
 def test_way_back_is_as_the_page_has_it(database: Database, fresh: Database) -> None:
