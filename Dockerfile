@@ -18,9 +18,11 @@ COPY authjwt authjwt
 COPY config config
 COPY tasks tasks
 # Static files get names of their content. Then everything is loaded once, to be compiled, and to prove that it is there.
+# And all may read it, whatever the umask was that it was cloned under.
 RUN export DATABASE_URL=postgresql://build@localhost/build BETTER_AUTH_URL=https://build.invalid SECRET_KEY=build \
     && /venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
-    && /venv/bin/gunicorn --check-config -c python:config.gunicorn config.wsgi
+    && /venv/bin/gunicorn --check-config -c python:config.gunicorn config.wsgi \
+    && chmod -R a+rX .
 
 FROM base
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1

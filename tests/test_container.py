@@ -36,6 +36,10 @@ def test_container_ends_on_sigterm_and_has_no_rights() -> None:
     assert _arguments("USER") == ["10001:10001"]
 
 
+def test_container_can_be_read_when_the_clone_cannot() -> None:
+    assert any("chmod -R a+rX ." in run for run in _arguments("RUN"))
+
+
 def test_base_is_pinned() -> None:
     first, *others = _arguments("FROM")
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64} AS base", first)

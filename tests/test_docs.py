@@ -47,7 +47,7 @@ def _blocks(kind: str, page: str = "migrations.md") -> list[str]:
 
 @on_each_page
 def test_commands_that_are_named_exist(page: str) -> None:
-    named = re.findall(r"manage\.py (\w+)|tasks-api-manage@(\w+)", PAGES[page])
+    named = re.findall(r"manage\.py (\w+)|tasks-api-manage@(\w+)|^manage (\w+)", PAGES[page], re.MULTILINE)
     assert {name for names in named for name in names if name} <= set(get_commands())
 
 

@@ -177,6 +177,10 @@ def test_production_example_passes_the_deployment_checks() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_production_example_opens_no_second_port() -> None:
+    assert "\nMETRICS_PORT=" not in (ROOT / "production.env.example").read_text()
+
+
 PLACEHOLDER = "ChangeMe-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGH"
 
 

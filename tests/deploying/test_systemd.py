@@ -17,6 +17,9 @@ import pytest
 
 from tests import live
 from tests.load import Load, load
+from tests.neon.conftest import created
+from tests.parts import PostgreSQL
+from tests.parts.address import relocate
 
 UNITS = live.ROOT / "deploy" / "systemd"
 # What systemd does for a service with a socket: the port as file 3, and who it is for.
@@ -53,6 +56,24 @@ def test_units_are_ones_that_systemd_understands(tmp_path: Path) -> None:
     command = ["systemd-analyze", "verify", "--man=no", *sorted(map(str, tmp_path.iterdir()))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_first_commands_of_the_page_make_a_deployment() -> None:
+    """In their order, with nothing but a superuser's URL; collectstatic would write into this clone."""
+    page = (live.ROOT / "docs" / "deploying" / "virtual-machine.md").read_text()
+    first = page.partition("```sh\n")[2].partition("```")[0]
+    commands = re.findall(r"^(?:manage |systemctl start tasks-api-manage@)(\w+)", first, re.MULTILINE)
+    assert commands == ["create_roles", "migrate", "create_operator", "collectstatic"]
+    with PostgreSQL() as server:
+        server.as_superuser("DROP DATABASE tasks", "DROP ROLE tasks_owner")
+        server.as_superuser("CREATE ROLE first SUPERUSER LOGIN PASSWORD 'theirs'", "CREATE DATABASE tasks")
+        url = relocate("postgresql://first:theirs@server/tasks", server.address)
+        env = {"DATABASE_URL_UNPOOLED": url, "OPERATOR_USERNAME": "ada", "OPERATOR_PASSWORD": "a-long-password-of-hers"}
+        for command in commands[:-1]:
+            done = live.python("manage.py", command, env=env)
+            assert done.returncode == 0, done.stderr
+            env |= created(done.stdout) if command == "create_roles" else {}
+        assert done.stdout == "Operator ada: made.\n"
 
 
 @on_linux
