@@ -19,6 +19,7 @@ from django.core.management import get_commands
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
+from config.api import ANSWER_SECONDS
 from config.environment import Environment
 from config.postgresql import roles
 from config.postgresql.row_security import Cursor, acting_as
@@ -117,6 +118,10 @@ def test_sql_of_an_operation_can_be_seen(capsys: pytest.CaptureFixture[str]) -> 
     (code,) = re.findall(r"manage\.py shell -c '(.*)'", PAGES["CONTRIBUTING.md"])
     exec(code, {})  # noqa: S102 (the page's)
     assert capsys.readouterr().out.startswith('UPDATE "tasks_task"')
+
+
+def test_patience_of_a_request_is_the_codes() -> None:
+    assert f"the {ANSWER_SECONDS:g} s that a request waits for the database" in PAGES["CONTRIBUTING.md"]
 
 
 def test_unique_keys_without_the_user_are_named() -> None:
