@@ -111,6 +111,7 @@ examples/web/.env: | .venv/bin/python
 	@umask 077 && $(BIN)/python -c 'import secrets; print(f"BETTER_AUTH_SECRET={secrets.token_urlsafe(32)}")' > $@
 
 examples/node_modules/.installed: examples/package.json examples/client/package.json examples/web/package.json
+	@echo "npm installs what the examples need, once"
 	@npm install --prefix examples --silent --no-package-lock --ignore-scripts && touch $@
 
 bench/packages/.installed: bench/install tests/debian/unpack.sh

@@ -8,6 +8,9 @@ import os
 import re
 from urllib.parse import urlsplit
 
+import psycopg
+import pytest
+
 from config import embedded
 from config.environment import Environment
 
@@ -28,3 +31,12 @@ _values = {
     "WEB_CONCURRENCY": "2",
 }
 os.environ.update({name.upper(): _values.get(name.upper(), "") for name in Environment.model_fields})
+
+
+def pytest_configure() -> None:
+    """Say once, and not in each test, that the server that was named cannot be reached."""
+    if "TEST_DATABASE_URL" in os.environ:
+        try:
+            psycopg.connect(OWNER_URL, connect_timeout=5).close()
+        except psycopg.Error as exc:
+            raise pytest.UsageError(f"TEST_DATABASE_URL: {exc}") from None

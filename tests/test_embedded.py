@@ -31,6 +31,14 @@ LIVE = "sys.stdin.readline()\n"
 SECONDS = 20
 
 
+def test_another_server_that_cannot_be_reached_is_said_once() -> None:
+    command = [sys.executable, "-m", "pytest", "tests/test_client.py", "-q", "-p", "no:cacheprovider"]
+    env = os.environ | {"TEST_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (pytest.ExitCode.USAGE_ERROR, "")
+    assert done.stderr.startswith("ERROR: TEST_DATABASE_URL: connection failed")
+
+
 @pytest.fixture
 def new_home(tmp_path: Path) -> Iterator[Path]:
     """Where nothing is yet."""
