@@ -155,8 +155,10 @@ def test_bad_line_is_reported_with_its_number(tmp_path: Path, changes: dict[str,
 
 
 def test_line_of_a_csv_that_is_no_task_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "tasks.csv").write_text(f"{','.join(WIRE_FIELDS)}\na,b\n")
-    assert "line 2: has 2 columns instead of 8" in _problems(tmp_path / "tasks.csv")
+    (tmp_path / "tasks.csv").write_text(f"{','.join(WIRE_FIELDS)}\na,b\n\na\n")
+    said = _problems(tmp_path / "tasks.csv")
+    assert "line 2: has 2 columns instead of 8" in said
+    assert "line 4: has 1 columns instead of 8" in said
 
 
 def test_all_bad_lines_are_counted_and_the_first_ones_shown(tmp_path: Path) -> None:
