@@ -66,6 +66,15 @@ def _use_all() -> None:
         queries.delete_task(ALICE, task.id)
 
 
+def test_queries_name_their_user_also_where_row_level_security_shows_all() -> None:
+    tasks = Task.objects.using("operator")
+    his = tasks.add(user_id="bob", text="his")["id"]
+    assert tasks.one_of("bob", his).exists()
+    assert tasks.owned_by("bob").filter(id=his).exists()
+    assert not tasks.one_of(ALICE, his).exists()
+    assert not tasks.owned_by(ALICE).filter(id=his).exists()
+
+
 @pytest.fixture
 def planner() -> CursorWrapper:
     """The API's, in the operators' transaction: it knows of five users, and of nobody with 500."""
