@@ -10,16 +10,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from authjwt.better_auth import derive
 from config import databases
@@ -77,19 +79,17 @@ def _apart_from_port(value: int, info: ValidationInfo) -> int:
     return value
 
 
-CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_list)]
+CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 PostgreSQLURL = Annotated[str, AfterValidator(databases.check_url)]
 Origin = Annotated[str, AfterValidator(_http_origin)]
 Host = Annotated[str, AfterValidator(_host)]
 RedisURL = Annotated[str, AfterValidator(_redis_url)]
 
 
-class Environment(BaseSettings):
+class Environment(BaseModel):
     """Every variable the service reads. Field order is the order of the README's table."""
 
-    model_config = SettingsConfigDict(
-        env_file=BASE_DIR / ".env", env_file_encoding="utf-8", extra="ignore", frozen=True
-    )
+    model_config = ConfigDict(frozen=True)
 
     database_url: PostgreSQLURL | None = Field(
         default=None,
@@ -120,7 +120,7 @@ class Environment(BaseSettings):
     better_auth_jwt_mode: Literal["secret", "jwks", "both"] | None = Field(
         default=None, description="`secret`, `jwks` or `both`; needed only when both sources are set"
     )
-    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_comma_list)] = Field(
+    cors_origins: Annotated[tuple[Origin, ...], BeforeValidator(_comma_list)] = Field(
         default=("http://localhost:3000",), description="origins of the front ends (comma list)"
     )
     secret_key: str = Field(min_length=1, description="Django's signing key (sessions of the admin), long and random")
@@ -130,7 +130,7 @@ class Environment(BaseSettings):
     operator_password: SecretStr | None = Field(default=None, description="its password, at least 12 characters")
     operator_email: str | None = Field(default=None, description="its e-mail address, if it should have one")
     debug: bool = Field(default=False, description="Django's debug mode, never in production")
-    allowed_hosts: Annotated[tuple[Host, ...], NoDecode, BeforeValidator(_comma_list)] = Field(
+    allowed_hosts: Annotated[tuple[Host, ...], BeforeValidator(_comma_list)] = Field(
         default=("localhost", "127.0.0.1"), description="host names the service answers to (comma list)"
     )
     rate_limit: Annotated[str, AfterValidator(_rate)] = Field(
@@ -181,8 +181,10 @@ class Environment(BaseSettings):
 
 def read() -> Environment:
     """Read the environment. Raises SystemExit with one line for each bad variable; values are never shown."""
+    values = dotenv_values(BASE_DIR / ".env") | os.environ
+    names = [name for name in Environment.model_fields if values.get(name.upper()) is not None]
     try:
-        return Environment()
+        return Environment.model_validate({name: values[name.upper()] for name in names})
     except ValidationError as exc:
         lines = [
             f"  {str(error['loc'][0]).upper()}: {_hint(error['type'], error['msg'])}"
