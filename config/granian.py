@@ -98,7 +98,7 @@ def _begin(slot: int) -> Callable[..., Iterable[bytes]]:
     """In a new worker, return what it serves."""
     if _exposition:
         _exposition.serve(slot)
-    signal.signal(signal.SIGUSR1, _retire)
+    threading.Thread(target=_retire_when_told, name="retire", daemon=True).start()
     threading.Thread(target=_retire_with_parent, name="parent", daemon=True).start()
     return application
 
@@ -109,7 +109,13 @@ def _have_retire(worker: WorkerProcess) -> None:
         os.kill(worker.inner.pid, signal.SIGUSR1)
 
 
-def _retire(*_: object) -> None:
+def _retire_when_told() -> None:
+    """A handler would wait for the main thread to run Python, which it does no more once it serves."""
+    signal.sigwait({signal.SIGUSR1})
+    _retire()
+
+
+def _retire() -> None:
     """End in a moment. On SIGTERM granian closes idle connections, over which a request may be on its way."""
     _retiring.set()
     threading.Timer(bounds.GRACE_SECONDS, os.kill, [os.getpid(), signal.SIGTERM]).start()
@@ -135,6 +141,7 @@ def _listen(fd: int | None) -> socket.socket:
 def serve(fd: int | None = None) -> None:
     """Serve on PORT, or on a socket that was inherited, until told to end."""
     multiprocessing.set_start_method("fork")
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # workers inherit it, and wait for it when they can
     listener = _listen(fd)
     if sys.platform == "linux":  # pragma: no branch (connections inherit it, and end when nothing is taken for so long)
         stalled = bounds.STALLED_TIMEOUTS * _environment.client_timeout
