@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TIMEOUT_SECONDS = 20
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)  # uvicorn's is 5 seconds
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Live:
     def __init__(self, name: str, base_url: str) -> None:
         self.name = name
         self.base_url = base_url
-        self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS)
+        self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT_SECONDS, limits=LIMITS)
 
     def send(self, method: str, path: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         request = httpx.Request(method, self.base_url + path, content=content or None, headers=headers)
