@@ -25,11 +25,11 @@ web: .venv/runtime examples/web/.env examples/node_modules/.installed ## Serve e
 	@exec $(BIN)/python -m config.embedded better_auth npm run --silent --prefix examples/web dev
 
 test: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) tests/debian/packages/.installed ## Run the whole suite on a real PostgreSQL
-	$(BIN)/python -m pytest $(or $(TEST),-n 3 --dist loadfile)
+	$(BIN)/python -m pytest $(or $(TEST),-n 3 --dist loadfile --no-loadscope-reorder)
 
 coverage: .venv/dev $(if $(NODE),tests/npm/node_modules/.package-lock.json) tests/debian/packages/.installed ## Run it twice as slowly, and name what it leaves out
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(or $(TEST),-n 3 --dist loadfile)
+	$(BIN)/coverage run -m pytest $(or $(TEST),-n 3 --dist loadfile --no-loadscope-reorder)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

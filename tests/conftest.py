@@ -23,15 +23,18 @@ if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Whoever uses the database, or speaks HTTP to us, uses it in both roles.
 
-    Said here for pytest-django, which looks before the fixtures, and makes what is asked for only.
+    Said here for pytest-django, which looks before the fixtures, and makes what is asked for only. Files of tests that
+    start servers come first, in whatever order they are: else one that takes long may come last, and all wait for it.
     """
     for item in items:
         if "transport" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.django_db(databases=["default", "operator"]), append=False)
+    yield
+    items.sort(key=lambda item: item.path.parent.name not in {"tests", "neon", "web", "browser", "better_auth"})
 
 
 @pytest.fixture(scope="session")
