@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 from uuid import UUID
 
 from django.db import IntegrityError
+from django.db.models import Count
 
 from tasks import idempotency, statements, turns
 from tasks.models import AS_JSON, AS_TAG, CLIENT_FIELDS, Task, TaskQuerySet, Tombstone
@@ -72,6 +73,12 @@ def erase_user(user_id: str, using: str | None = None) -> int:
     Tombstone.objects.using(using).owned_by(user_id).remove()
     idempotency.erase(user_id, using)
     return erased
+
+
+def counts(user_id: str) -> dict[str, int]:
+    """How many of the user's tasks are `open` and `completed`."""
+    of = dict(_by_state().rows(user_id=user_id))
+    return {"open": of.get(False, 0), "completed": of.get(True, 0)}
 
 
 def _found(rows: list[tuple[str, str]]) -> Tagged:
@@ -141,6 +148,11 @@ def deleting(preconditions: tuple[str, ...]) -> Statement:
 @cache
 def _clear(most: int) -> Statement:
     return own().filter(pk__in=own().filter(completed=True).values("pk")[:most]).removing()
+
+
+@cache
+def _by_state() -> Statement:
+    return statements.select(own().values_list("completed").annotate(Count("id")))
 
 
 def chosen(preconditions: tuple[str, ...]) -> TaskQuerySet:

@@ -10,7 +10,7 @@ from ninja.errors import ValidationError
 from ninja.params.functions import Query
 from pydantic import WithJsonSchema
 
-from tasks import personal, queries
+from tasks import queries
 from tasks.api.answers import json_answer, no_content
 from tasks.api.request import AskingRequest
 from tasks.downloads import download
@@ -41,7 +41,7 @@ _FILE: dict[str, Any] = {
 def get_me(request: AskingRequest) -> HttpResponse:
     """The caller's user id, as the token has it, and how many tasks are open and completed."""
     user_id = request.auth.user_id
-    me = {"user_id": user_id, "counts": request.ask(partial(personal.counts, user_id))}
+    me = {"user_id": user_id, "counts": request.ask(partial(queries.counts, user_id))}
     return json_answer(orjson.dumps(me).decode())
 
 
