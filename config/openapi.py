@@ -93,7 +93,20 @@ CONDITIONS = {
 
 STATUSES = {"listTasks": {304}, "getTask": {304}, "listChanges": {410}}
 
-KEY = "Idempotency-Key"  # an operation that takes it can replay answers, and say 409
+# Each POST takes it, and so can replay an answer, or say 409.
+KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "description": (
+        "Makes the request safe to send again: the same key with the same request has the first answer again "
+        "(`Idempotency-Replayed: true`), for 24 hours. With another request it is 422, "
+        "`IDEMPOTENCY_KEY_REUSED`; while the first one runs, 409. A request that failed leaves its key free. "
+        "1 to 255 visible ASCII characters, in quotation marks or bare: a UUID, say."
+    ),
+    "schema": {"type": "string", "pattern": '^("([!#-\\[\\]-~]|\\\\["\\\\]){1,255}"|[!#-~][!-~]{0,254})$'},
+    "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
+}
 
 IN_QUERIES = ("ListParameters",)  # whose fields are parameters, and which ninja lists as schemas too
 PAGED = {"listTasks"}
@@ -172,14 +185,13 @@ def complete(document: OpenAPISchema) -> OpenAPISchema:
     components["responses"] = {RESPONSES[status][0]: _error(status) for status in RESPONSES}
     components["responses"]["NotModified"] = NOT_MODIFIED
     for path, operations in document["paths"].items():
-        for operation in operations.values():
-            _complete(operation, with_id="{" in path)
+        for method, operation in operations.items():
+            _complete(operation, keyed=method == "post", with_id="{" in path)
     return document
 
 
-def _complete(operation: dict[str, Any], *, with_id: bool) -> None:
+def _complete(operation: dict[str, Any], *, keyed: bool, with_id: bool) -> None:
     secured = "security" in operation
-    keyed = any(parameter["name"] == KEY for parameter in operation["parameters"])
     operation.setdefault("security", [])
     for parameter in operation["parameters"]:
         _describe(parameter)
@@ -194,6 +206,8 @@ def _complete(operation: dict[str, Any], *, with_id: bool) -> None:
         }
         names = [name for names, there in some.items() if there for name in names]
         response["headers"] = _refs("X-Request-ID", "Cache-Control", *names)
+    if keyed:
+        operation["parameters"] += [KEY]
     if with_id:
         operation["parameters"] += [{"$ref": f"#/components/parameters/{name}"} for name in CONDITIONS]
     if operation["operationId"] in PAGED:

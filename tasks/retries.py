@@ -25,25 +25,6 @@ REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r'"((?:[!#-\[\]-~]|\\["\\])+)"|(?!")([!-~]+)')
 _ESCAPED = re.compile(r"\\(.)")
 
-DOCUMENTED: dict[str, Any] = {
-    "parameters": [
-        {
-            "in": "header",
-            "name": HEADER,
-            "required": False,
-            "description": (
-                "Makes the request safe to send again: the same key with the same request has the first answer again "
-                "(`Idempotency-Replayed: true`), for 24 hours. With another request it is 422, "
-                "`IDEMPOTENCY_KEY_REUSED`; while the first one runs, 409. A request that failed leaves its key free. "
-                "1 to 255 visible ASCII characters, in quotation marks or bare: a UUID, say."
-            ),
-            "schema": {"type": "string", "pattern": '^("([!#-\\[\\]-~]|\\\\["\\\\]){1,255}"|[!#-~][!-~]{0,254})$'},
-            "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
-        }
-    ]
-}
-"""What an operation that takes a key says of it in the OpenAPI document; the rest is in config/openapi.py."""
-
 
 def key_of(request: HttpRequest, *inputs: Any) -> Key | None:  # noqa: ANN401 (what ninja read of path and body)
     """The request's key; None if it has none. Raises ValidationError for what is no key.
@@ -73,28 +54,25 @@ def response(answer: Answer) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, content_type="application/json", headers=headers)
 
 
-def repeatable(operation: Operation) -> Operation:
+def repeatable(operation: Operation, without_key: Operation | None = None) -> Operation:
     """Have a POST take keys: it is done once for each, in one transaction, and answers in JSON.
 
-    It stands below the router's decorator, which has `openapi_extra=DOCUMENTED`. To fail, the operation raises.
+    To fail, the operation raises.
     """
-    return _taking_keys(operation, operation)
 
-
-def repeatable_transaction(operation: Operation) -> Operation:
-    """The same of a POST that needs a transaction, with a key and without: in the same one, not in one of its own."""
-    return _taking_keys(operation, transaction.atomic(operation))
-
-
-def _taking_keys(operation: Operation, without_key: Operation) -> Operation:
     @wraps(operation)
     def done_once(request: HttpRequest, **values: Any) -> HttpResponse:  # noqa: ANN401 (the operation's own)
         key = key_of(request, *values.values())
         if key is None:
-            return without_key(request, **values)
+            return (without_key or operation)(request, **values)
         return response(idempotency.once(key, lambda: _answer(operation(request, **values))))
 
     return done_once
+
+
+def repeatable_transaction(operation: Operation) -> Operation:
+    """The same of a POST that needs a transaction, with a key and without: in the same one, not in one of its own."""
+    return repeatable(operation, without_key=transaction.atomic(operation))
 
 
 def _answer(made: HttpResponse) -> Answer:

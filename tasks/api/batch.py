@@ -14,11 +14,7 @@ router = Router(tags=["Tasks"])
 
 
 @router.post(
-    "/batch",
-    operation_id="batchTasks",
-    summary="Create, change and delete several tasks",
-    response=BatchResults,
-    openapi_extra=retries.DOCUMENTED,
+    "/batch", operation_id="batchTasks", summary="Create, change and delete several tasks", response=BatchResults
 )
 @retries.repeatable_transaction
 def batch_tasks(request: AuthenticatedRequest, batch: Batch) -> HttpResponse:
@@ -30,13 +26,7 @@ def batch_tasks(request: AuthenticatedRequest, batch: Batch) -> HttpResponse:
     return json_answer(batches.run(request.auth.user_id, batch.operations))
 
 
-@router.post(
-    "/clear-completed",
-    operation_id="clearCompleted",
-    summary="Delete all completed tasks",
-    response=Cleared,
-    openapi_extra=retries.DOCUMENTED,
-)
+@router.post("/clear-completed", operation_id="clearCompleted", summary="Delete all completed tasks", response=Cleared)
 @retries.repeatable
 def clear_completed(request: AuthenticatedRequest) -> HttpResponse:
     """Delete the caller's completed tasks for good; the answer has how many there were.
@@ -47,13 +37,7 @@ def clear_completed(request: AuthenticatedRequest) -> HttpResponse:
     return json_answer(f'{{"deleted":{queries.clear_completed(request.auth.user_id)}}}')
 
 
-@router.post(
-    "/{task_id}/move",
-    operation_id="moveTask",
-    summary="Move a task",
-    response=Task,
-    openapi_extra=retries.DOCUMENTED,
-)
+@router.post("/{task_id}/move", operation_id="moveTask", summary="Move a task", response=Task)
 @retries.repeatable
 def move_task(request: AuthenticatedRequest, task_id: TaskID, move: Move) -> HttpResponse:
     """Put a task directly after or before another one, or first or last, in the order of `sort=order`.

@@ -58,9 +58,7 @@ def _link(request: HttpRequest, cursor: str) -> str:
     return f'<{request.path}?{query.urlencode()}>; rel="next"'
 
 
-@router.post(
-    "", operation_id="createTask", summary="Create a task", response={201: Task}, openapi_extra=retries.DOCUMENTED
-)
+@router.post("", operation_id="createTask", summary="Create a task", response={201: Task})
 def create_task(request: AuthenticatedRequest, task: NewTask) -> HttpResponse:
     """Create a task of the caller's. Fields that the server decides are ignored."""
     location = {"Location": f"/tasks/{task.id}"}
