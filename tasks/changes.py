@@ -1,7 +1,7 @@
 """What changed: each task of a user's that was written or deleted since a token, in the order of commits, once."""
 
 import datetime as dt
-from dataclasses import dataclass
+import json
 from functools import cache
 from time import time
 
@@ -20,19 +20,11 @@ class ExpiredToken(Exception):
     """What was deleted since then is not known any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Some changes, as JSON, and the token of what comes after them."""
+def read(user_id: str, since: str | None, limit: int) -> str:
+    """The first changes since the token, or of all times, in the shape of `schemas.TaskChangesSince`.
 
-    changes: list[str]
-    next_since: str
-    has_more: bool
-
-
-def read(user_id: str, since: str | None, limit: int) -> Changes:
-    """The first changes since the token, or of all times. Raises ForgedToken, ExpiredToken.
-
-    One statement, so one snapshot; and what commits later has a later revision (tasks/turns.py).
+    One statement, so one snapshot; and what commits later has a later revision (tasks/turns.py). Raises ForgedToken,
+    ExpiredToken.
     """
     now = int(time())
     # The last revision that the token's holder has, and the time of which all deletions are known to them.
@@ -44,7 +36,8 @@ def read(user_id: str, since: str | None, limit: int) -> Changes:
     last = rows[:limit][-1][0] if rows else after
     # A walk that is not at its end knows all deletions up to the time it began at only.
     token = tokens.write([last, complete_at if has_more else now], "since", user_id)
-    return Changes([change for _, change in rows[:limit]], token, has_more)
+    changes = ",".join(change for _, change in rows[:limit])
+    return f'{{"changes":[{changes}],"next_since":"{token}","has_more":{json.dumps(has_more)}}}'
 
 
 def newest_revision(user_id: str) -> int:
@@ -76,13 +69,12 @@ def _since(limit: int) -> Statement:
 @cache
 def newest() -> Statement:
     """A row: the newest revision of the user's tasks and tombstones, 0 without any."""
-    latest = [
+    tasks, tombstones = (
         statements.select(model.objects.owned_by(_USER).order_by("-revision").values("revision")[:1])
         for model in (Task, Tombstone)
-    ]
-    found = ", ".join(f"({one.sql})" for one in latest)
-    parameters = tuple(parameter for one in latest for parameter in one.parameters)
-    return Statement(f"SELECT greatest({found}, 0)", parameters, latest[0].using)
+    )
+    sql = f"SELECT greatest(({tasks.sql}), ({tombstones.sql}), 0)"
+    return Statement(sql, tasks.parameters + tombstones.parameters, tasks.using)
 
 
 _USER = Parameter("user_id", Task._meta.get_field("user_id"))

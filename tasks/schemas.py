@@ -233,12 +233,6 @@ class TaskChangesSince(Schema):
     has_more: bool = Field(description="Whether there is more already")
 
 
-def changes_json(changes: list[str], next_since: str, *, has_more: bool) -> str:
-    """The body of the feed, from its changes in JSON; its shape is `TaskChangesSince`'s."""
-    more = "true" if has_more else "false"
-    return f'{{"changes":[{",".join(changes)}],"next_since":"{next_since}","has_more":{more}}}'
-
-
 def list_json(tasks: str, count: int, next_cursor: str | None) -> str:
     """The body of the list, from its tasks in JSON, with commas between them; its shape is `TaskList`'s."""
     return f'{{"tasks":[{tasks}],"count":{count},"next_cursor":{json.dumps(next_cursor)}}}'

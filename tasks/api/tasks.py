@@ -20,7 +20,6 @@ from tasks.schemas import (
     TaskID,
     TaskList,
     TaskReplacement,
-    changes_json,
     list_json,
 )
 
@@ -75,8 +74,7 @@ def list_changes(request: AuthenticatedRequest, since: Since = ABSENT, limit: Li
     `has_more` is true. The same `since` may be sent again. One that is older than 30 days is answered with 410: drop
     the copy, and start again without it.
     """
-    found = changes.read(request.auth.user_id, since, limit)
-    return json_answer(changes_json(found.changes, found.next_since, has_more=found.has_more))
+    return json_answer(changes.read(request.auth.user_id, since, limit))
 
 
 @router.get("/{task_id}", operation_id="getTask", summary="Get a task", response=Task)
