@@ -45,7 +45,8 @@ def _steps(user_id: str, operation: Operation) -> list[_Step]:
         return [(queries.creating(), {"user_id": user_id, **operation.task.given})]
     one, when = {"user_id": user_id, "id": operation.id}, operation.when
     there = [(queries.getting(), one)] if when.parts else []
-    return [*there, (_doing(operation, when.parts), one | when.values | _given(operation))]
+    given = operation.task.given if isinstance(operation, Update) else {}
+    return [*there, (_doing(operation, when.parts), one | when.values | given)]
 
 
 def _doing(operation: Update | Delete, preconditions: tuple[str, ...]) -> Statement:
@@ -53,10 +54,6 @@ def _doing(operation: Update | Delete, preconditions: tuple[str, ...]) -> Statem
         return queries.deleting(preconditions)
     names = tuple(operation.task.given)
     return queries.updating(names, preconditions) if names else queries.getting(preconditions)
-
-
-def _given(operation: Update | Delete) -> dict[str, Any]:
-    return operation.task.given if isinstance(operation, Update) else {}
 
 
 _Rows = list[tuple[Any, ...]]
