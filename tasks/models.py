@@ -95,6 +95,11 @@ class _Among(Func):
     output_field = models.BooleanField()
 
 
+def tag_among(name: str) -> Expression:
+    """Whether a task's entity tag is among the parameter `name`'s, a list."""
+    return _Among(AS_TAG, Parameter(name, models.TextField()))
+
+
 class OwnedQuerySet(models.QuerySet[_M]):
     """Rows that have an owner, and that no others refer to."""
 
@@ -132,14 +137,6 @@ class TaskQuerySet(OwnedQuerySet["Task"]):
 
     def as_json_with_tag(self) -> models.QuerySet[Task, tuple[str, str]]:
         return cast("models.QuerySet[Task, tuple[str, str]]", self.values_list(AS_JSON, AS_TAG))
-
-    def tagged(self, name: str) -> Self:
-        """The tasks whose entity tag is among the parameter `name`'s, a list."""
-        return self.filter(_Among(AS_TAG, Parameter(name, models.TextField())))
-
-    def not_tagged(self, name: str) -> Self:
-        """The tasks whose entity tag is not among the parameter `name`'s, a list."""
-        return self.exclude(_Among(AS_TAG, Parameter(name, models.TextField())))
 
     def adding(self, values: Row, returned: Iterable[Returned] = WIRE_FIELDS) -> Statement:
         """Insert a task of id, user_id, text, completed and order."""

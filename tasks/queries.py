@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.db.models import Count
 
 from tasks import idempotency, statements, turns
-from tasks.models import AS_JSON, AS_TAG, CLIENT_FIELDS, Task, TaskQuerySet, Tombstone
+from tasks.models import AS_JSON, AS_TAG, CLIENT_FIELDS, Task, TaskQuerySet, Tombstone, tag_among
 from tasks.preconditions import ALWAYS, PreconditionFailed, Preconditions
 from tasks.statements import Parameter, Statement
 
@@ -159,8 +159,8 @@ def chosen(preconditions: tuple[str, ...]) -> TaskQuerySet:
     """The one task, if it meets the preconditions: judged under the lock, so that of two writers one wins."""
     task = Task.objects.one_of(parameter("user_id"), parameter("id"))
     if "match" in preconditions:
-        task = task.tagged("match")
-    return task.not_tagged("none_match") if "none_match" in preconditions else task
+        task = task.filter(tag_among("match"))
+    return task.exclude(tag_among("none_match")) if "none_match" in preconditions else task
 
 
 def own() -> TaskQuerySet:
