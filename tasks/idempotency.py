@@ -87,11 +87,6 @@ def inserting(insert: Statement) -> Statement:
     )
 
 
-def erase(user_id: str, using: str | None = None) -> None:
-    """Delete all keys of the user: their answers hold what the user wrote."""
-    IdempotencyKey.objects.using(using).owned_by(user_id).remove()
-
-
 def purge(using: str | None = None) -> int:
     """Delete the keys that have expired, of all users, and return how many those were."""
     return IdempotencyKey.objects.using(using).expired().remove_by_age("created_at")

@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.db.models import Count
 
 from tasks import idempotency, statements, turns
-from tasks.models import AS_JSON, AS_TAG, CLIENT_FIELDS, Task, TaskQuerySet, Tombstone, tag_among
+from tasks.models import AS_JSON, AS_TAG, CLIENT_FIELDS, IdempotencyKey, Task, TaskQuerySet, Tombstone, tag_among
 from tasks.preconditions import ALWAYS, PreconditionFailed, Preconditions
 from tasks.statements import Parameter, Statement
 
@@ -71,7 +71,7 @@ def erase_user(user_id: str, using: str | None = None) -> int:
     while tasks.exists():
         erased += tasks.filter(pk__in=tasks.values("pk")[:DELETED_AT_ONCE]).remove()
     Tombstone.objects.using(using).owned_by(user_id).remove()
-    idempotency.erase(user_id, using)
+    IdempotencyKey.objects.using(using).owned_by(user_id).remove()
     return erased
 
 
