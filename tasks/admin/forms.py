@@ -27,12 +27,7 @@ def _one_kind_of_line_end(text: str) -> str:
 
 
 class TextField(forms.CharField):
-    """A task's text, exactly as typed. No maxlength: browsers count UTF-16, and cut what they paste."""
-
-    widget = forms.Textarea(attrs={"rows": 4})
-
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 (Django's)
-        super().__init__(strip=False, help_text="1 to 500 characters, with at least one to be seen", **options)
+    """A task's text, exactly as typed."""
 
     def to_python(self, value: Any) -> str:  # noqa: ANN401 (Django's)
         return _one_kind_of_line_end(super().to_python(value) or "")
@@ -46,14 +41,18 @@ class TextField(forms.CharField):
 
 
 class TaskForm(ModelForm):
-    text = TextField()
+    # No maxlength: browsers count UTF-16, and cut what they paste.
+    text = TextField(
+        strip=False,
+        help_text="1 to 500 characters, with at least one to be seen",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
     # What the task's `updated_at` was when the form was shown.
     version = forms.CharField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Task
         fields = ("user_id", *CLIENT_FIELDS)
-        field_classes = {"text": TextField}
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's)
         super().__init__(*args, **options)
