@@ -39,10 +39,8 @@ class TaskAdmin(TaskAdminBase):
     search_fields = ("id", "user_id", "text")
     search_help_text = "An id, a user id, or words of the text: each in full, upper or lower case"
     readonly_fields = ("user", *DECIDED_BY_THE_SERVER)
-    ordering = listing.NEWEST_FIRST
     sortable_by = ()
     list_per_page = 50
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # each would count all tasks
     actions = actions.ALL
     change_list_template = "admin/tasks/task/change_list.html"
