@@ -102,23 +102,15 @@ class TaskAdmin(TaskAdminBase):
             return same.select_for_update().first()
         return task
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    @transaction.atomic("operator")
+    def changeform_view(self, *args: Any, **options: Any) -> HttpResponse:  # noqa: ANN401 (Django's)
         """Write a task and its history at once. (Django's own transaction is on the connection of the API.)"""
-        with transaction.atomic("operator"):
-            return super().changeform_view(request, object_id, form_url, extra_context)
+        return super().changeform_view(*args, **options)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    @transaction.atomic("operator")
+    def delete_view(self, *args: Any, **options: Any) -> HttpResponse:  # noqa: ANN401 (Django's)
         """Delete a task and note it at once."""
-        with transaction.atomic("operator"):
-            return super().delete_view(request, object_id, extra_context)
+        return super().delete_view(*args, **options)
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:  # noqa: ANN401 (Django's)
         """Show what was typed for a task that was deleted meanwhile; elsewhere, as Django does."""
