@@ -57,7 +57,6 @@ def import_tasks(user_id: str, records: Iterable[Record], *, dry_run: bool = Fal
     takes it back in the end.
     """
     with writing_for(user_id, "operator"), connections["operator"].cursor() as cursor:
-        _create_staging(cursor)
         refused = Refused()
         _stage(cursor, _rows(user_id, records, refused))
         for line, why in _conflicts(cursor, user_id):
@@ -137,13 +136,8 @@ _COLUMNS = ", ".join(f'"{name}"' for name in WIRE_FIELDS)
 _CHANGEABLE = [f'"{name}"' for name in WIRE_FIELDS if name not in {"id", "user_id"}]
 
 
-def _create_staging(cursor: CursorWrapper) -> None:
-    cursor.execute(
-        f"CREATE TEMP TABLE staged ON COMMIT DROP AS SELECT 0::bigint AS line, {_COLUMNS} FROM {_TASKS} LIMIT 0"
-    )
-
-
 def _stage(cursor: CursorWrapper, rows: Iterable[tuple[int, Row]]) -> None:
+    cursor.execute(f"CREATE TEMP TABLE staged AS SELECT 0::bigint AS line, {_COLUMNS} FROM {_TASKS} LIMIT 0")
     with cursor.copy(f"COPY {_STAGING} (line, {_COLUMNS}) FROM STDIN") as copy:
         for line, row in rows:
             copy.write_row([line, *(row[name] for name in WIRE_FIELDS)])
