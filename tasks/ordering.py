@@ -52,7 +52,7 @@ def move(user_id: str, task_id: UUID, place: Place, when: Preconditions = ALWAYS
     """
     if when.unless_any:
         return checked(user_id, task_id, when)
-    for reach in (REACH, None):
+    for reach in (f"{REACH}", "ALL"):
         statement = _move(place.side, when.parts, reach, (ORDER_MIN, ORDER_MAX))
         rows = statement.rows(user_id=user_id, id=task_id, neighbour=place.neighbour, **when.values)
         if not rows:
@@ -130,7 +130,7 @@ _NUMBER = Func(
 
 
 @cache
-def _move(side: Side, preconditions: tuple[str, ...], reach: int | None, bounds: tuple[int, int]) -> Statement:
+def _move(side: Side, preconditions: tuple[str, ...], reach: str, bounds: tuple[int, int]) -> Statement:
     others = statements.select(own().exclude(id=parameter("id")).values_list("order", "created_at", "id"))
     moved = statements.select(chosen(preconditions).values_list("order", "created_at", "id", AS_JSON, AS_TAG))
     written = own().filter(_CHANGED).changing({"order": _NUMBER}, ["id", AS_JSON, AS_TAG])
@@ -158,9 +158,8 @@ def _places(side: Side, least: int, most: int) -> str:
     )
 
 
-def _runs(reach: int | None) -> str:
-    limit = "ALL" if reach is None else f"{reach}"
-    later, earlier = (_run(place, forwards=place == "following", limit=limit) for place in ("following", "previous"))
+def _runs(reach: str) -> str:
+    later, earlier = (_run(place, forwards=place == "following", limit=reach) for place in ("following", "previous"))
     return _RUNS.format(later=later, earlier=earlier, gap=GAP)
 
 
