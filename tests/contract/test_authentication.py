@@ -8,17 +8,20 @@ from tests.client import User
 from tests.shapes import assert_error
 from tests.tokens import token
 
+ID = "01938f3a-1234-7000-8000-000000000001"
+
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/tasks"), ("POST", "/tasks")]
-    + [
-        (method, f"/tasks/{task_id}")
-        for method in ("GET", "PUT", "PATCH", "DELETE")
-        for task_id in ("x", "01938f3a-1234-7000-8000-000000000001")
+    [
+        *(("GET", path) for path in ("/tasks", "/tasks/changes", "/me", "/me/export")),
+        *(("POST", path) for path in ("/tasks", "/tasks/batch", "/tasks/clear-completed", "/tasks/x/move")),
+        *((method, f"/tasks/{ID}") for method in ("GET", "PUT", "PATCH", "DELETE")),
+        ("GET", "/tasks/x"),
+        ("DELETE", "/me?confirm=alice"),
     ],
 )
-def test_every_operation_on_tasks_needs_a_token(nobody: User, method: str, path: str) -> None:
+def test_every_operation_needs_a_token(nobody: User, method: str, path: str) -> None:
     answer = nobody.call(method, path)
     assert_error(answer, 401)
     assert answer.headers["www-authenticate"].startswith("Bearer")

@@ -182,11 +182,3 @@ def test_clearing_with_a_key_is_done_once(alice: User) -> None:
     later = alice.task(completed=True)
     assert alice.post("/tasks/clear-completed", headers=key).json == {"deleted": 1}
     assert alice.get("/tasks").json["tasks"] == [later]
-
-
-@pytest.mark.parametrize("path", ["/tasks/batch", "/tasks/clear-completed"])
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_paths_of_several_tasks_take_post_only(method: str, path: str, alice: User) -> None:
-    answer = alice.call(method, path)
-    assert_error(answer, 405)
-    assert "POST" in answer.headers["allow"]

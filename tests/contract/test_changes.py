@@ -124,14 +124,3 @@ def test_bad_limit_is_refused(limit: str, alice: User) -> None:
 @pytest.mark.parametrize("query", ["sinc=a", "limit=1&limit=2", "cursor=a"])
 def test_unknown_and_repeated_parameters_are_refused(query: str, alice: User) -> None:
     assert_error(alice.get(f"/tasks/changes?{query}"), 422)
-
-
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_feed_is_read_only(method: str, alice: User) -> None:
-    answer = alice.call(method, "/tasks/changes")
-    assert_error(answer, 405)
-    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
-
-
-def test_feed_is_for_its_user_only(nobody: User) -> None:
-    assert_error(nobody.get("/tasks/changes"), 401)

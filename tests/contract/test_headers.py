@@ -1,5 +1,7 @@
 """What browsers are told: what an answer may do, and how long it may be kept."""
 
+import uuid
+
 import pytest
 
 from tests.client import User
@@ -31,6 +33,7 @@ EVERYWHERE = {
         pytest.param("GET", "/tasks", {"Authorization": "Bearer x"}, id="refused token"),
         pytest.param("GET", "/tasks", {"Host": "evil.example"}, id="unknown host"),
         pytest.param("POST", "/admin/login/", {}, id="no CSRF token"),
+        pytest.param("OPTIONS", "/tasks", {}, id="options"),
         pytest.param(
             "OPTIONS",
             "/tasks",
@@ -39,8 +42,11 @@ EVERYWHERE = {
         ),
     ],
 )
-def test_every_answer_says_what_browsers_may_do(alice: User, method: str, path: str, sent: dict[str, str]) -> None:
+def test_every_answer_has_an_id_and_says_what_browsers_may_do(
+    alice: User, method: str, path: str, sent: dict[str, str]
+) -> None:
     answer = alice.call(method, path, headers=sent)
+    assert uuid.UUID(answer.headers["x-request-id"])
     assert {name: answer.headers.get(name) for name in EVERYWHERE} == EVERYWHERE
     policy = answer.headers["content-security-policy"].split("; ")
     assert set(policy) >= DIRECTIVES

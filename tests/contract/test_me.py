@@ -163,17 +163,3 @@ def test_erase_without_the_callers_id_deletes_nothing(alice: User, query: str) -
     task = alice.task()
     assert_error(alice.delete(f"/me{query.format(sub=alice.sub)}"), 422, "confirm: ")
     assert alice.get("/tasks").json["tasks"] == [task]
-
-
-@pytest.mark.parametrize(("method", "path"), [("GET", "/me"), ("GET", "/me/export"), ("DELETE", "/me?confirm=alice")])
-def test_nobody_without_a_token(nobody: User, method: str, path: str) -> None:
-    assert_error(nobody.call(method, path), 401)
-
-
-@pytest.mark.parametrize(
-    ("path", "methods"), [("/me", "DELETE, GET, HEAD, OPTIONS"), ("/me/export", "GET, HEAD, OPTIONS")]
-)
-def test_other_methods_are_refused(alice: User, path: str, methods: str) -> None:
-    answer = alice.post(path, {})
-    assert_error(answer, 405)
-    assert answer.headers["allow"] == methods
