@@ -14,7 +14,7 @@ from django.db import connections
 from django.db.models import F, Value
 
 from config.postgresql.row_security import acting_as
-from tasks import changes, models
+from tasks import changes
 from tasks.models import Task, Tombstone
 from tests.client import User
 from tests.shapes import assert_error
@@ -101,15 +101,6 @@ def test_purge_leaves_time_for_deletions_that_commit_late(sub: str) -> None:
     assert _purge()["tombstones"] == 0
     _age(0.2 * hour)
     assert _purge()["tombstones"] == 1
-
-
-def test_purge_goes_through_all_of_them_in_batches(sub: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    TOMBSTONES.remove()
-    monkeypatch.setattr(models, "REMOVED_AT_ONCE", 3)
-    TASKS.bulk_create(Task(user_id=sub, text="a") for _ in range(10))
-    TASKS.owned_by(sub).remove()
-    _age(31)
-    assert _purge()["tombstones"] == 10
 
 
 def test_purge_keeps_what_a_token_may_need() -> None:
