@@ -196,12 +196,12 @@ api = TasksAPI(
     docs_decorator=read_only,
 )
 errors.install(api)
-for router in (batch, tasks):
-    router.add_decorator(on_own_rows)
-me.add_decorator(able_to_ask)
-for path, router in (("/tasks", batch), ("/tasks", tasks), ("/me", me)):  # in this order: no id is `batch`
-    router.add_decorator(declared_query_only)
-    api.add_router(path, router)
+for group in (batch, tasks):
+    group.router.add_decorator(on_own_rows)
+me.router.add_decorator(able_to_ask)
+for path, group in (("/tasks", batch), ("/tasks", tasks), ("/me", me)):  # in this order: no id is `batch`
+    group.router.add_decorator(declared_query_only)
+    api.add_router(path, group.router)
 api.add_router("", health.router)
 
 
