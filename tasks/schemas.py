@@ -18,7 +18,6 @@ from tasks.models import ORDER_MAX, ORDER_MIN, TEXT_MAX_LENGTH, USER_ID_MAX_LENG
 # What the server decides and a client may send back as it got it.
 SERVER_FIELDS = ("id", "user_id", "created_at", "updated_at", "completed_at")
 
-CACHING = {"Cache-Control": "private, no-cache"}  # a browser may keep it, and has to ask before it shows it
 LIMIT_MAX = 500  # tasks or changes in one answer
 SINCE_MAX_LENGTH = 200
 

@@ -7,9 +7,9 @@ from django.http import HttpResponse
 from django.http.response import ResponseHeaders
 
 from tasks.queries import Tagged
-from tasks.schemas import CACHING
 
-_EVERYWHERE = {"Content-Type": "application/json"} | CACHING
+_CACHING = {"Cache-Control": "private, no-cache"}  # a browser may keep it, and has to ask before it shows it
+_EVERYWHERE = {"Content-Type": "application/json"} | _CACHING
 
 
 class Answer(HttpResponse):
@@ -37,9 +37,9 @@ def task_answer(task: Tagged, status: int = 200, **headers: str) -> HttpResponse
 
 def not_modified(tag: str) -> HttpResponse:
     """304: the caller has it already."""
-    return Answer(b"", 304, CACHING | {"ETag": tag})
+    return Answer(b"", 304, _CACHING | {"ETag": tag})
 
 
 def no_content() -> HttpResponse:
     """204: it is done, and there is nothing to show."""
-    return Answer(b"", 204, CACHING)
+    return Answer(b"", 204, _CACHING)

@@ -3,7 +3,8 @@
 from django.http import HttpResponse
 from ninja import Router
 
-from tasks import batches, ordering, queries, retries
+from tasks import batches, ordering, queries
+from tasks.api import retries
 from tasks.api.answers import json_answer, task_answer
 from tasks.api.request import AuthenticatedRequest
 from tasks.operations import Batch, BatchResults, Cleared, Move

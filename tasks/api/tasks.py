@@ -3,7 +3,8 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from tasks import changes, listing, queries, retries
+from tasks import changes, listing, queries
+from tasks.api import retries
 from tasks.api.answers import json_answer, no_content, not_modified, task_answer
 from tasks.api.request import AuthenticatedRequest
 from tasks.parameters import ListParameters

@@ -12,9 +12,9 @@ from ninja.errors import ValidationError
 from pydantic import BaseModel
 
 from tasks import idempotency
+from tasks.api.answers import json_answer
 from tasks.idempotency import Answer, Key
 from tasks.models import IDEMPOTENCY_KEY_MAX_LENGTH
-from tasks.schemas import CACHING
 
 Operation = Callable[..., HttpResponse]
 
@@ -50,8 +50,8 @@ def _read(field: str) -> str:
 
 def response(answer: Answer) -> HttpResponse:
     """What is sent for an answer."""
-    headers = {**CACHING, **answer.headers, **({REPLAYED: "true"} if answer.replayed else {})}
-    return HttpResponse(answer.body, status=answer.status, content_type="application/json", headers=headers)
+    replayed = {REPLAYED: "true"} if answer.replayed else {}
+    return json_answer(answer.body, answer.status, **answer.headers, **replayed)
 
 
 def repeatable(operation: Operation, without_key: Operation | None = None) -> Operation:
