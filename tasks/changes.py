@@ -55,15 +55,11 @@ def purge(days: int, using: str | None = None) -> int:
 @cache
 def _since(limit: int) -> Statement:
     living = Task.objects.filter(id=OuterRef("task_id"), user_id=OuterRef("user_id"))
-    upserts = (
-        Task.objects.owned_by(_USER)
-        .filter(revision__gt=_REVISION)
-        .order_by("revision")
-        .values_list("revision", AS_UPSERT)
-    )
+    upserts = Task.objects.owned_by(_USER).filter(revision__gt=_REVISION).order_by("revision")
     deletions = Tombstone.objects.owned_by(_USER).filter(~Exists(living), revision__gt=_REVISION).order_by("revision")
-    both = upserts[:limit].union(deletions.values_list("revision", AS_DELETION)[:limit], all=True)
-    return statements.select(both.order_by("revision")[:limit])
+    changed = upserts.values_list("revision", AS_UPSERT)[:limit]
+    deleted = deletions.values_list("revision", AS_DELETION)[:limit]
+    return statements.select(changed.union(deleted, all=True).order_by("revision")[:limit])
 
 
 @cache
