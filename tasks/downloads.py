@@ -1,8 +1,6 @@
 """Tasks as a file for a browser, sent as it is read."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -10,11 +8,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
 from tasks.export import Ask, Form, directly, export, stream
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from tasks.models import TaskQuerySet
+from tasks.models import TaskQuerySet
 
 
 def download(request: HttpRequest, queryset: TaskQuerySet, form: Form, ask: Ask = directly) -> StreamingHttpResponse:

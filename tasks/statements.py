@@ -4,21 +4,15 @@ Compiling takes longer than the database does. With a `Parameter` in the place o
 once for its shape, and run with other values each time: the queryset stays the one definition of it.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connections
-from django.db.models import Expression, F
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Expression, F, Model, QuerySet
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.sql import DeleteQuery, InsertQuery, UpdateQuery
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from django.db.backends.utils import CursorWrapper
-    from django.db.models import Model, QuerySet
 
 Returned = str | Expression
 

@@ -4,13 +4,12 @@ What would read the whole table is counted while that is small. Beyond it stands
 its own statistics, which costs nothing and is off by a percent or so, unless the caller would rather wait.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import Count, QuerySet
@@ -18,9 +17,6 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from tasks.models import Task, TaskQuerySet
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 COUNTED_UP_TO = 200_000  # tasks that are counted one by one, in some 50 ms
 SAMPLED = 50_000  # tasks in which the biggest users are looked for beyond that

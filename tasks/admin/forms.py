@@ -1,7 +1,5 @@
 """The form of a task: the API's rules, and what an operator did not see is not overwritten."""
 
-from __future__ import annotations
-
 import re
 from typing import TYPE_CHECKING, Any, cast
 

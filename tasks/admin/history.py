@@ -1,20 +1,15 @@
 """What operators did, in the admin's own history. It says which task, never what its text was."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable
+from typing import cast
+from uuid import UUID
 
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from tasks.models import Task
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from uuid import UUID
-
-    from django.db.models import QuerySet
-    from django.http import HttpRequest
 
 REPR_MAX_LENGTH = 200
 

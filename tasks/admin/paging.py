@@ -1,20 +1,15 @@
 """Pages of tasks by keyset: the last is as quick as the first, and a task that comes or goes moves no other."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 from tasks.models import Task, TaskQuerySet
 from tasks.schemas import timestamp
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _TOKEN = re.compile(r"(older|newer),(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})Z,([0-9a-f-]{36})")
 
