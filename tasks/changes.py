@@ -46,10 +46,10 @@ def newest_revision(user_id: str) -> int:
     return int(revision)
 
 
-def purge(days: int, using: str | None = None) -> int:
+def purge(days: int) -> int:
     """Delete the tombstones of all users that are older than that, and return how many those were."""
     before = Now() - dt.timedelta(days=days) - LATEST
-    return Tombstone.objects.using(using).filter(deleted_at__lt=before).remove_by_age("deleted_at")
+    return Tombstone.objects.using("operator").filter(deleted_at__lt=before).remove_by_age("deleted_at")
 
 
 @cache

@@ -4,8 +4,6 @@ The answer is written in the transaction of what was done, so that there are bot
 between. That transaction begins with a lock on the key: the same request once more waits for it, and finds the answer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,9 +85,9 @@ def inserting(insert: Statement) -> Statement:
     )
 
 
-def purge(using: str | None = None) -> int:
+def purge() -> int:
     """Delete the keys that have expired, of all users, and return how many those were."""
-    return IdempotencyKey.objects.using(using).expired().remove_by_age("created_at")
+    return IdempotencyKey.objects.using("operator").expired().remove_by_age("created_at")
 
 
 def _values(key: Key, status: int, headers: Mapping[str, str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def import_tasks(user_id: str, records: Iterable[Record], *, dry_run: bool = Fal
     The records wait in a table of their own until all of them are known to be good. A dry run does everything, and
     takes it back in the end.
     """
-    with writing_for(user_id, "operator"), connections["operator"].cursor() as cursor:
+    with writing_for(user_id), connections["operator"].cursor() as cursor:
         refused = Refused()
         _stage(cursor, _rows(user_id, records, refused))
         for line, why in _conflicts(cursor, user_id):

@@ -19,10 +19,10 @@ OF_USER = Statement("SELECT task_turn(%s)", (Parameter("user_id", CharField()),)
 
 
 @contextmanager
-def writing_for(user_id: str, using: str) -> Iterator[None]:
+def writing_for(user_id: str) -> Iterator[None]:
     """Write the tasks of one user, in one transaction: its statements wait for that user's turn, and nobody else's."""
-    with transaction.atomic(using):
-        with connections[using].cursor() as cursor:
+    with transaction.atomic("operator"):
+        with connections["operator"].cursor() as cursor:
             cursor.execute("SELECT set_config('app.user_id', %s, true)", [user_id])
         yield
 

@@ -100,7 +100,7 @@ def _erase(model_admin: ModelAdmin[Task], request: HttpRequest) -> HttpResponseB
     user_id = _asked(request)
     form = EraseForm(user_id, request.POST if request.method == "POST" else None)
     if form.is_valid():
-        with writing_for(user_id, "operator"):
+        with writing_for(user_id):
             erased = erase_user(user_id, "operator")
             note_erasure(request, user_id, erased)
         messages.success(request, f"Erased the user, with {erased:,} tasks.")

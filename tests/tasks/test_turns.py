@@ -94,7 +94,7 @@ def test_operator_and_user_wait_for_each_other() -> None:
 
 def test_operator_who_says_for_whom_keeps_nobody_else_waiting() -> None:
     alice, bob = _users(sharing=True)
-    with _session() as api, writing_for(alice, "operator"):
+    with _session() as api, writing_for(alice):
         Task.objects.using("operator").add(user_id=alice, text="a")
         _write(api, bob)
         with pytest.raises(LockNotAvailable):

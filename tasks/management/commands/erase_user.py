@@ -26,7 +26,7 @@ class Command(OperatorCommand):
     def handle(self, *, sub: str, yes: bool, **options: Any) -> None:  # noqa: ANN401 (Django's)
         if not yes:
             self._ask(sub)
-        with writing_for(sub, "operator"):
+        with writing_for(sub):
             erased = erase_user(sub, "operator")
         report = {"user_id": sub, "erased": erased}
         self.stdout.write(json.dumps(report) if options["json"] else f"Erased {erased} tasks of {sub}.")

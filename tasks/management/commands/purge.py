@@ -24,6 +24,6 @@ class Command(OperatorCommand):
         if not changes.DAYS <= days <= MOST_DAYS:
             why = f"a sync token is good for {changes.DAYS} days, and needs them"
             raise CommandError(f"--days must be from {changes.DAYS} to {MOST_DAYS}: {why}.", returncode=2)
-        report = {"idempotency_keys": idempotency.purge("operator"), "tombstones": changes.purge(days, "operator")}
+        report = {"idempotency_keys": idempotency.purge(), "tombstones": changes.purge(days)}
         line = "Deleted {idempotency_keys} expired idempotency keys and {tombstones} tombstones.".format_map(report)
         self.stdout.write(json.dumps(report) if options["json"] else line)
