@@ -32,8 +32,8 @@ class Problem:
 class Refused(Exception):
     """Nothing of the file was taken: there are `count` problems, of which the first ones are kept."""
 
-    problems: list[Problem] = field(default_factory=list)
     count: int = 0
+    problems: list[Problem] = field(default_factory=list)
 
     def add(self, line: int, why: str) -> None:
         self.count += 1
@@ -187,5 +187,5 @@ def _merge(cursor: CursorWrapper, user_id: str) -> Outcome:
     )
     staged, owned = cursor.fetchone() or (0, 0)
     if owned < staged:  # somebody took an id a moment ago
-        raise Refused([Problem(0, "an id was taken meanwhile")], staged - owned)
+        raise Refused(staged - owned, [Problem(0, "an id was taken meanwhile")])
     return Outcome(created, updated, staged - created - updated)

@@ -229,7 +229,7 @@ def test_id_that_is_taken_while_the_file_is_read_is_refused(monkeypatch: pytest.
     monkeypatch.setattr(importing, "_conflicts", lambda *_: [])  # it was free when they were looked for
     with pytest.raises(Refused) as refused:
         import_tasks("alice-moves", [Record(1, _line()), Record(2, _line(id=str(his["id"])))])
-    assert refused.value == Refused([Problem(0, "an id was taken meanwhile")], 1)
+    assert refused.value == Refused(1, [Problem(0, "an id was taken meanwhile")])
     assert not ALICE.exists()
     assert OPERATOR.get(id=his["id"]).text == "his"
 

@@ -54,8 +54,7 @@ class Command(OperatorCommand):
 
     def _print_problems(self, refused: Refused, *, as_json: bool) -> None:
         if as_json:
-            problems = [asdict(problem) for problem in refused.problems]
-            self.stdout.write(json.dumps({"count": refused.count, "problems": problems}))
+            self.stdout.write(json.dumps(asdict(refused)))
             return
         for problem in refused.problems:
             self.stderr.write(f"line {problem.line}: {problem.why}")
