@@ -68,7 +68,9 @@ def _fewest_changes(tasks: list[Task], least: int, most: int) -> float:
 def _lists_and_moves(draw: st.DrawFn, orders: st.SearchStrategy[int], most: int) -> tuple[list[int], Moves]:
     numbers = draw(st.lists(orders, min_size=1, max_size=most))
     places = st.integers(0, len(numbers) - 1)
-    return numbers, draw(st.lists(st.tuples(places, st.sampled_from(SIDES), places), max_size=6))
+    moves = st.tuples(places, st.sampled_from(SIDES), places)
+    possible = moves.filter(lambda move: move[1] in ("first", "last") or move[0] != move[2])
+    return numbers, draw(st.lists(possible, max_size=6))
 
 
 @hypothesis.settings(
@@ -86,8 +88,6 @@ def test_move_writes_the_fewest_rows(
     since = alice.get("/tasks/changes").json["next_since"]
     for moved, side, neighbour in moves:
         tasks = _in_order(alice)
-        if side in ("after", "before") and moved == neighbour:
-            continue
         wanted = _moved(tasks, tasks[moved], side, tasks[neighbour])
         fewest = _fewest_changes(wanted, LEAST, MOST)
         answer = alice.post(f"/tasks/{tasks[moved]['id']}/move", _place(side, tasks[neighbour]))
@@ -123,8 +123,6 @@ def test_move_works_up_to_the_bounds(given: tuple[list[int], Moves]) -> None:
     alice = _with_tasks(orders)
     for moved, side, neighbour in moves:
         tasks = _in_order(alice)
-        if side in ("after", "before") and moved == neighbour:
-            continue
         wanted = _moved(tasks, tasks[moved], side, tasks[neighbour])
         assert alice.post(f"/tasks/{tasks[moved]['id']}/move", _place(side, tasks[neighbour])).status == 200
         assert [task["id"] for task in _in_order(alice)] == [task["id"] for task in wanted]
