@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -68,28 +68,28 @@ def parse_key_set(document: bytes, algorithms: Collection[str]) -> KeySet:
 def parse_key(jwk: object, algorithms: Collection[str]) -> VerificationKey:
     """Read one JWK. Raises UnusableKey."""
     if not isinstance(jwk, dict):
-        _unusable("not an object")
+        raise UnusableKey("not an object")
     _check_purpose(jwk)
     usable = _algorithms_of(jwk).intersection(algorithms)
     if not usable:
-        _unusable("its algorithm is not accepted here")
+        raise UnusableKey("its algorithm is not accepted here")
     return VerificationKey(_kid_of(jwk), usable, _material_of(jwk, next(iter(usable))))
 
 
 def _check_purpose(jwk: Mapping[str, Any]) -> None:
     if not _PRIVATE_MEMBERS.isdisjoint(jwk):
-        _unusable("a private or symmetric key has no place in a public set")
+        raise UnusableKey("a private or symmetric key has no place in a public set")
     if jwk.get("use", "sig") != "sig":  # RFC 7517, section 4.2
-        _unusable("its use is not signatures")
+        raise UnusableKey("its use is not signatures")
     operations = jwk.get("key_ops", ["verify"])  # RFC 7517, section 4.3
     if not isinstance(operations, list) or "verify" not in operations:
-        _unusable("its operations do not include verify")
+        raise UnusableKey("its operations do not include verify")
 
 
 def _kid_of(jwk: Mapping[str, Any]) -> str | None:
     kid = jwk.get("kid")
     if kid is not None and not isinstance(kid, str):
-        _unusable("its kid is not a string")
+        raise UnusableKey("its kid is not a string")
     return kid or None
 
 
@@ -102,14 +102,14 @@ def _algorithms_of(jwk: Mapping[str, Any]) -> frozenset[str]:
     kty, label = jwk.get("kty"), jwk.get("alg")
     curve = None if kty == "RSA" else jwk.get("crv")
     if not all(isinstance(value, str | None) for value in (kty, curve, label)):
-        _unusable("kty, crv or alg is not a string")
+        raise UnusableKey("kty, crv or alg is not a string")
     possible = frozenset(_ALGORITHMS_OF_KEY.get((str(kty), curve), ()))
     if not possible:
-        _unusable("its type or curve is not supported")
+        raise UnusableKey("its type or curve is not supported")
     if label is None:
         return possible
     if label.startswith(_KEY_MANAGEMENT_PREFIXES):
-        _unusable("its alg is for encryption")
+        raise UnusableKey("its alg is for encryption")
     wrong_label = len(possible) == 1 or label not in _LABELS_OF_TYPE[str(kty)]
     return possible if wrong_label else possible & {label}
 
@@ -118,7 +118,7 @@ def _material_of(jwk: Mapping[str, Any], algorithm: str) -> Any:  # noqa: ANN401
     try:
         material = parse_public_key(algorithm, jwk)
     except (PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, LookupError, AttributeError):
-        _unusable("it is not a valid key")
+        raise UnusableKey("it is not a valid key") from None
     if isinstance(material, RSAPublicKey):
         _check_rsa(material)
     return material
@@ -126,10 +126,6 @@ def _material_of(jwk: Mapping[str, Any], algorithm: str) -> Any:  # noqa: ANN401
 
 def _check_rsa(key: RSAPublicKey) -> None:
     if key.key_size not in _RSA_BITS:
-        _unusable(f"an RSA key of {key.key_size} bits is too small or too large")
+        raise UnusableKey(f"an RSA key of {key.key_size} bits is too small or too large")
     if key.public_numbers().e not in _RSA_EXPONENTS:
-        _unusable("its RSA exponent is too small or too large")
-
-
-def _unusable(why: str) -> NoReturn:
-    raise UnusableKey(why)
+        raise UnusableKey("its RSA exponent is too small or too large")
