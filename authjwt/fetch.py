@@ -123,9 +123,7 @@ def _get(connection: _Connection, url: str) -> tuple[bytes, Message]:
 
 
 def _retry_after(headers: Message) -> float | None:
-    value = next((headers[name] for name in _RETRY_HEADERS if name in headers), None)
-    if value is None:
-        return None
+    value = next((headers[name] for name in _RETRY_HEADERS if name in headers), "")
     seconds = _whole_seconds(value)
     if seconds is not None:
         return seconds
