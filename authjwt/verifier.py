@@ -64,20 +64,17 @@ class Verifier:
 
     def explain(self, unverified_token: str) -> Iterator[Finding]:
         """Yield the outcome of each check that `verify` makes, up to and including the one that fails."""
-        now = self._clock()
+        now, rule = self._clock(), "it is a signed JWT"
         try:
             token = parse(unverified_token)
-        except InvalidToken as exc:
-            yield Finding(_WELL_FORMED, exc)
-            return
-        yield Finding(_WELL_FORMED, None)
-        for check in (*CHECKS, Check("its signature is that of the issuer", self._check_signature)):
-            try:
+            for check in (*CHECKS, Check("its signature is that of the issuer", self._check_signature)):
+                yield Finding(rule, None)
+                rule = check.rule
                 check.run(token, self.rules, now)
-            except (InvalidToken, KeysUnavailable) as exc:
-                yield Finding(check.rule, exc)
-                return
-            yield Finding(check.rule, None)
+        except (InvalidToken, KeysUnavailable) as exc:
+            yield Finding(rule, exc)
+        else:
+            yield Finding(rule, None)
 
     def _verify_anew(
         self, unverified_token: str, digest: bytes, now: float, keys: tuple[VerificationKey, ...] = ()
@@ -109,6 +106,3 @@ def _signer(token: UnverifiedToken, keys: Iterable[VerificationKey]) -> Verifica
         if key.verifies(str(token.algorithm), token.signing_input, token.signature):
             return key
     raise InvalidToken(Reason.BAD_SIGNATURE)
-
-
-_WELL_FORMED = "it is a signed JWT"
