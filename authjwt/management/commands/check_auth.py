@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from authjwt.conf import AuthSettings
 from authjwt.fetch import FetchFailed, fetch
-from authjwt.jwk import KeySet, parse_key_set
+from authjwt.jwk import parse_key_set
 
 
 class Command(BaseCommand):
@@ -77,15 +77,9 @@ def _jwks(conf: AuthSettings, problems: list[str]) -> dict[str, Any]:
             "milliseconds": round(document.seconds * 1000),
             "bytes": len(document.body),
             "age": document.age,
-            **_describe(key_set),
+            "keys": [{"kid": key.kid, "algorithms": sorted(key.algorithms)} for key in key_set.keys],
+            "skipped": [{"kid": key.kid, "why": key.why} for key in key_set.skipped],
         }
         if not key_set.keys:
             problems.append("the JWKS has no usable key")
     return {"jwks": jwks}
-
-
-def _describe(key_set: KeySet) -> dict[str, Any]:
-    return {
-        "keys": [{"kid": key.kid, "algorithms": sorted(key.algorithms)} for key in key_set.keys],
-        "skipped": [{"kid": key.kid, "why": key.why} for key in key_set.skipped],
-    }

@@ -69,28 +69,20 @@ class Command(BaseCommand):
     def _print(self, facts: list[str], findings: list[Finding]) -> None:
         for line in facts:
             self.stdout.write(line)
-        for finding in findings:
-            self._print_finding(finding)
-        problem = findings[-1].problem
+        for rule, problem in findings:
+            if problem is None:
+                self.stdout.write(self.style.SUCCESS("  ok    ") + rule)
+            else:
+                refused = isinstance(problem, InvalidToken)
+                mark = self.style.ERROR("  FAIL  ") if refused else self.style.WARNING("  ?     ")
+                self.stdout.write(f"{mark}{rule}: {problem}")
         closing = _advice(problem) if problem else "The token is accepted."
         if closing:
             self.stdout.write(closing)
 
-    def _print_finding(self, finding: Finding) -> None:
-        if finding.problem is None:
-            self.stdout.write(self.style.SUCCESS("  ok    ") + finding.rule)
-        else:
-            known = isinstance(finding.problem, InvalidToken)
-            mark = self.style.ERROR("  FAIL  ") if known else self.style.WARNING("  ?     ")
-            self.stdout.write(f"{mark}{finding.rule}: {_sentence(finding.problem)}")
-
 
 def _advice(problem: InvalidToken | KeysUnavailable | None) -> str | None:
     return _ADVICE.get(problem.reason) if isinstance(problem, InvalidToken) else None
-
-
-def _sentence(problem: InvalidToken | KeysUnavailable) -> str:
-    return problem.description if isinstance(problem, InvalidToken) else str(problem)
 
 
 def _report(findings: list[Finding]) -> dict[str, Any]:
@@ -99,10 +91,7 @@ def _report(findings: list[Finding]) -> dict[str, Any]:
         "accepted": None if isinstance(problem, KeysUnavailable) else problem is None,
         "reason": problem.reason if isinstance(problem, InvalidToken) else None,
         "advice": _advice(problem),
-        "checks": [
-            {"rule": finding.rule, "problem": _sentence(finding.problem) if finding.problem else None}
-            for finding in findings
-        ],
+        "checks": [{"rule": rule, "problem": str(problem) if problem else None} for rule, problem in findings],
     }
 
 
@@ -113,7 +102,7 @@ def _conclude(problem: InvalidToken | KeysUnavailable | None) -> None:
             "It cannot be known: the keys are out of reach (a request would get 503). See manage.py check_auth."
         )
     if problem is not None:
-        raise CommandError(f"The token is refused (401): {problem.description}")
+        raise CommandError(f"The token is refused (401): {problem}")
 
 
 def _facts(unverified_token: str, rules: Rules) -> Iterator[str]:
