@@ -5,9 +5,8 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from math import isfinite
+from collections.abc import Callable, Collection
+from math import inf, isfinite
 from typing import Final, NamedTuple
 
 from authjwt.fetch import DEADLINE, FetchFailed, fetch
@@ -117,7 +116,7 @@ class JWKSKeys:
         failing = self._failures > 0
         flight = self._depart(now)
         if age >= MAX_STALE:
-            self._await(flight, now, in_any_number=True)
+            self._await(flight, now, patience=PATIENCE if failing else inf)
         elif age >= self._ttl and flight is not None and not failing:
             flight.landed.wait(flight.started_at + self._grace - now)
         return self._snapshot
@@ -130,7 +129,7 @@ class JWKSKeys:
         self._await(flight, arrived_at)
         return True
 
-    def _await(self, flight: "_Flight | None", arrived_at: float, *, in_any_number: bool = False) -> None:
+    def _await(self, flight: "_Flight | None", arrived_at: float, patience: float = PATIENCE) -> None:
         """Wait until a fetch has succeeded. Raises KeysUnavailable.
 
         After a moment only a few go on waiting, and nobody does once a fetch has failed: else a handful of made-up
@@ -138,22 +137,15 @@ class JWKSKeys:
         """
         if flight is not None:
             give_up_at = min(arrived_at, flight.started_at) + self._deadline
-            landed = flight.landed.wait(min(PATIENCE, give_up_at - self._clock()))
-            if not landed and not self._failures:
-                with self._place_to_wait(in_any_number=in_any_number) as may_wait:
-                    flight.landed.wait(give_up_at - self._clock() if may_wait else 0)
+            landed = flight.landed.wait(min(patience, give_up_at - self._clock()))
+            if not landed and not self._failures and self._places.acquire(blocking=False):
+                try:
+                    flight.landed.wait(give_up_at - self._clock())
+                finally:
+                    self._places.release()
             if flight.succeeded:
                 return
         raise KeysUnavailable(self._retry_at - self._clock())
-
-    @contextmanager
-    def _place_to_wait(self, *, in_any_number: bool) -> Iterator[bool]:
-        taken = in_any_number or self._places.acquire(blocking=False)
-        try:
-            yield taken
-        finally:
-            if taken and not in_any_number:
-                self._places.release()
 
     def _depart(self, now: float, allowance: "_Allowance | None" = None) -> "_Flight | None":
         """Join the fetch under way or start one. None while it is too early for another."""
