@@ -83,7 +83,7 @@ class JWKSKeys:
         self._snapshot = Snapshot()
         self._failures = 0
         self._retry_at = 0.0
-        self._searches = _Allowance(_SEARCHES, _SEARCH_SECONDS)
+        self._searches = _Allowance()
         self._places = threading.Semaphore(WAITING)
         self._flight: _Flight | None = None
         self._lock = threading.Lock()  # for changing any of the fields above; reading needs none; never held during I/O
@@ -123,7 +123,7 @@ class JWKSKeys:
 
     def _search(self, arrived_at: float) -> bool:
         """Look for a key that the snapshot lacks. False if the allowance is spent, that is, it was read just now."""
-        flight = self._depart(self._clock(), self._searches)
+        flight = self._depart(self._clock(), searching=True)
         if flight is None and not self._failures:
             return False
         self._await(flight, arrived_at)
@@ -147,14 +147,14 @@ class JWKSKeys:
                 return
         raise KeysUnavailable(self._retry_at - self._clock())
 
-    def _depart(self, now: float, allowance: "_Allowance | None" = None) -> "_Flight | None":
+    def _depart(self, now: float, *, searching: bool = False) -> "_Flight | None":
         """Join the fetch under way or start one. None while it is too early for another."""
         with self._lock:
             if self._flight is not None:
                 return self._flight
-            if now < self._retry_at or (allowance is not None and not allowance.take(now)):
+            if now < self._retry_at or (searching and not self._searches.take(now)):
                 return None
-            flight = self._flight = _Flight(now, allowance)
+            flight = self._flight = _Flight(now, searching=searching)
         try:
             threading.Thread(target=self._fly, args=(flight,), name="authjwt-jwks", daemon=True).start()
         except RuntimeError:  # no more threads, or the process is about to end
@@ -176,13 +176,13 @@ class JWKSKeys:
 
     def _land(self, flight: "_Flight", snapshot: Snapshot | None, retry_after: float = 0.0) -> None:
         with self._lock:
+            if flight.searching and (snapshot is None or snapshot.kids - self._snapshot.kids):
+                self._searches.give_back()  # a failure is paid for by the pause, and a new key was worth it
             if snapshot is None:
                 pause = min(_FIRST_PAUSE * 2 ** min(self._failures, 10), _LONGEST_PAUSE)
                 self._failures += 1
                 self._retry_at = self._clock() + max(pause, min(retry_after, _LONGEST_RETRY_AFTER))
-            if flight.allowance is not None and (snapshot is None or snapshot.kids - self._snapshot.kids):
-                flight.allowance.give_back()  # a failure is paid for by the pause, and a new key was worth it
-            if snapshot is not None:
+            else:
                 self._failures, self._retry_at = 0, 0.0
                 self._snapshot = snapshot
                 flight.succeeded = True
@@ -201,24 +201,22 @@ class JWKSKeys:
 class _Flight:
     """One fetch under way."""
 
-    def __init__(self, started_at: float, allowance: "_Allowance | None") -> None:
+    def __init__(self, started_at: float, *, searching: bool) -> None:
         self.started_at = started_at
-        self.allowance = allowance
+        self.searching = searching
         self.landed = threading.Event()
         self.succeeded = False
 
 
 class _Allowance:
-    """So many at once, and one more every so many seconds."""
+    """So many searches at once, and one more every so many seconds."""
 
-    def __init__(self, burst: int, seconds: float) -> None:
-        self._burst = burst
-        self._seconds = seconds
-        self._left = float(burst)
+    def __init__(self) -> None:
+        self._left = float(_SEARCHES)
         self._as_of = 0.0
 
     def take(self, now: float) -> bool:
-        self._left = min(self._burst, self._left + (now - self._as_of) / self._seconds)
+        self._left = min(_SEARCHES, self._left + (now - self._as_of) / _SEARCH_SECONDS)
         self._as_of = now
         if self._left < 1:
             return False
