@@ -1,8 +1,8 @@
 """`settings.AUTHJWT`, typed: what the app is told, and the verifier that follows from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -92,57 +92,32 @@ class AuthSettings:
         )
 
 
-class Environment(Protocol):
-    """Environment variables, typed: each attribute is one, in lower case. Unset ones are None or empty."""
-
-    @property
-    def better_auth_jwt_mode(self) -> str | None:
-        """`secret`, `jwks`, `both` or unset."""
-
-    @property
-    def better_auth_secret(self) -> str | None:
-        """One secret."""
-
-    @property
-    def better_auth_secrets(self) -> str | None:
-        """Several, as in `2:new,1:old`. Goes before the one."""
-
-    @property
-    def better_auth_url(self) -> str | None:
-        """Better Auth's base URL."""
-
-    @property
-    def better_auth_jwks_url(self) -> str | None:
-        """Instead of the derived one."""
-
-    @property
-    def better_auth_issuer(self) -> Sequence[str]:
-        """Instead of the origin of the base URL."""
-
-    @property
-    def better_auth_audience(self) -> Sequence[str]:
-        """Instead of the origin of the base URL."""
-
-
-def from_environment(environment: Environment) -> dict[str, Any]:
+def from_environment(  # noqa: PLR0913 (every variable by name)
+    *,
+    better_auth_jwt_mode: str | None = None,
+    better_auth_secret: str | None = None,
+    better_auth_secrets: str | None = None,
+    better_auth_url: str | None = None,
+    better_auth_jwks_url: str | None = None,
+    better_auth_issuer: tuple[str, ...] = (),
+    better_auth_audience: tuple[str, ...] = (),
+) -> dict[str, Any]:
     """Make `settings.AUTHJWT` of environment variables. Raises ImproperlyConfigured, naming the variable.
 
     Issuer and audience that merely follow from BETTER_AUTH_URL are what its JWT plugin writes. Applications that sign
     with the secret themselves often write none, so that HS256 tokens may leave out what was not set explicitly.
     """
-    secrets, secret = environment.better_auth_secrets, environment.better_auth_secret
     try:
-        derived = derive(environment.better_auth_url) if environment.better_auth_url else None
-        given_secrets = parse_secrets(secrets) if secrets else tuple(filter(None, [secret]))
+        derived = derive(better_auth_url) if better_auth_url else None
+        several = parse_secrets(better_auth_secrets) if better_auth_secrets else ()
     except ValueError as exc:
         raise ImproperlyConfigured(str(exc)) from None
-    issuers, audiences = tuple(environment.better_auth_issuer), tuple(environment.better_auth_audience)
     origins = (derived.origin,) if derived else ()
     return {
-        "MODE": environment.better_auth_jwt_mode,
-        "SECRETS": given_secrets,
-        "JWKS_URL": environment.better_auth_jwks_url or (derived and derived.jwks_url),
-        "ISSUERS": issuers or origins,
-        "AUDIENCES": audiences or origins,
-        "SECRET_REQUIRES": (*(["iss"] if issuers else []), *(["aud"] if audiences else [])),
+        "MODE": better_auth_jwt_mode,
+        "SECRETS": several or tuple(filter(None, [better_auth_secret])),
+        "JWKS_URL": better_auth_jwks_url or (derived and derived.jwks_url),
+        "ISSUERS": better_auth_issuer or origins,
+        "AUDIENCES": better_auth_audience or origins,
+        "SECRET_REQUIRES": (*(["iss"] if better_auth_issuer else []), *(["aud"] if better_auth_audience else [])),
     }

@@ -82,7 +82,15 @@ DATABASE_ROUTERS = ["config.routers.OperatorRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 try:
-    AUTHJWT = authjwt_conf.from_environment(ENVIRONMENT)
+    AUTHJWT = authjwt_conf.from_environment(
+        better_auth_jwt_mode=ENVIRONMENT.better_auth_jwt_mode,
+        better_auth_secret=ENVIRONMENT.better_auth_secret,
+        better_auth_secrets=ENVIRONMENT.better_auth_secrets,
+        better_auth_url=ENVIRONMENT.better_auth_url,
+        better_auth_jwks_url=ENVIRONMENT.better_auth_jwks_url,
+        better_auth_issuer=ENVIRONMENT.better_auth_issuer,
+        better_auth_audience=ENVIRONMENT.better_auth_audience,
+    )
 except ImproperlyConfigured as exc:
     raise SystemExit(f"The environment is not usable:\n  {exc}") from None
 

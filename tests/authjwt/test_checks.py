@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from authjwt.better_auth import DEFAULT_SECRET
 from authjwt.checks import check_configuration
-from tests.authjwt.configuration import settings_of
+from authjwt.conf import from_environment
 from tests.authjwt.forge import SECRET, issuer_jwks, issuer_key, to_json
 
 URL = "https://auth.example.com"
@@ -25,21 +25,21 @@ def messages(conf: dict[str, Any]) -> list[CheckMessage]:
 
 
 GOOD: dict[str, dict[str, Any]] = {
-    "secret": settings_of(better_auth_secret=SECRET),
-    "secrets": settings_of(better_auth_secrets=f"2:{SECRET},1:{SECRET[::-1]}"),
-    "url": settings_of(better_auth_url=URL),
-    "http on loopback": settings_of(better_auth_url="http://localhost:3000"),
-    "http on loopback address": settings_of(better_auth_url="http://127.0.0.1:3000"),
-    "http on IPv6 loopback": settings_of(better_auth_url="http://[::1]:3000"),
-    "http on a name of this machine": settings_of(better_auth_url="http://auth.localhost:3000"),
-    "both": settings_of(better_auth_secret=SECRET, better_auth_url=URL, better_auth_jwt_mode="both"),
-    "secret of two": settings_of(better_auth_secret=SECRET, better_auth_url=URL, better_auth_jwt_mode="secret"),
-    "jwks with its own claims": settings_of(
+    "secret": from_environment(better_auth_secret=SECRET),
+    "secrets": from_environment(better_auth_secrets=f"2:{SECRET},1:{SECRET[::-1]}"),
+    "url": from_environment(better_auth_url=URL),
+    "http on loopback": from_environment(better_auth_url="http://localhost:3000"),
+    "http on loopback address": from_environment(better_auth_url="http://127.0.0.1:3000"),
+    "http on IPv6 loopback": from_environment(better_auth_url="http://[::1]:3000"),
+    "http on a name of this machine": from_environment(better_auth_url="http://auth.localhost:3000"),
+    "both": from_environment(better_auth_secret=SECRET, better_auth_url=URL, better_auth_jwt_mode="both"),
+    "secret of two": from_environment(better_auth_secret=SECRET, better_auth_url=URL, better_auth_jwt_mode="secret"),
+    "jwks with its own claims": from_environment(
         better_auth_jwks_url=f"{URL}/keys", better_auth_issuer=("i",), better_auth_audience=("a",)
     ),
-    "120 bits": settings_of(better_auth_secret="abcdefgh" * 5),
-    "some algorithms": settings_of(better_auth_url=URL) | {"ALGORITHMS": ("EdDSA",)},
-    "unused default secret": settings_of(
+    "120 bits": from_environment(better_auth_secret="abcdefgh" * 5),
+    "some algorithms": from_environment(better_auth_url=URL) | {"ALGORITHMS": ("EdDSA",)},
+    "unused default secret": from_environment(
         better_auth_secret=DEFAULT_SECRET, better_auth_url=URL, better_auth_jwt_mode="jwks"
     ),
 }
@@ -50,14 +50,14 @@ def test_good_configuration_passes(conf: dict[str, Any]) -> None:
     assert messages(conf) == []
 
 
-JWKS = settings_of(better_auth_url=URL)
+JWKS = from_environment(better_auth_url=URL)
 BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("authjwt.E001", "nothing", {}, "BETTER_AUTH_SECRET"),
     ("authjwt.E001", "mode alone", {"MODE": "secret"}, "BETTER_AUTH_SECRET"),
     (
         "authjwt.E002",
         "two sources",
-        settings_of(better_auth_secret=SECRET, better_auth_url=URL),
+        from_environment(better_auth_secret=SECRET, better_auth_url=URL),
         "BETTER_AUTH_JWT_MODE",
     ),
     ("authjwt.E003", "mode unknown", GOOD["secret"] | {"MODE": "JWKS"}, "BETTER_AUTH_JWT_MODE"),
@@ -65,14 +65,19 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("authjwt.E004", "both, secret only", GOOD["secret"] | {"MODE": "both"}, "BETTER_AUTH_URL"),
     ("authjwt.E004", "secret, url only", JWKS | {"MODE": "secret"}, "BETTER_AUTH_SECRET"),
     ("authjwt.E004", "both, url only", JWKS | {"MODE": "both"}, "BETTER_AUTH_SECRET"),
-    ("authjwt.E005", "31 bytes", settings_of(better_auth_secret=SECRET[:31]), "openssl"),
-    ("authjwt.E005", "second one short", settings_of(better_auth_secrets=f"2:{SECRET},1:short"), "openssl"),
-    ("authjwt.E006", "default", settings_of(better_auth_secret=DEFAULT_SECRET), "openssl"),
-    ("authjwt.E006", "default kept", settings_of(better_auth_secrets=f"2:{SECRET},1:{DEFAULT_SECRET}"), "openssl"),
-    ("authjwt.E007", "PEM", settings_of(better_auth_secret=PEM), "openssl"),
-    ("authjwt.E007", "JWK", settings_of(better_auth_secret=to_json(issuer_key("EdDSA").jwk()).decode()), "openssl"),
-    ("authjwt.E007", "JWKS", settings_of(better_auth_secret=to_json(issuer_jwks()).decode()), "openssl"),
-    ("authjwt.W001", "repeated", settings_of(better_auth_secret="ab" * 20), "openssl"),
+    ("authjwt.E005", "31 bytes", from_environment(better_auth_secret=SECRET[:31]), "openssl"),
+    ("authjwt.E005", "second one short", from_environment(better_auth_secrets=f"2:{SECRET},1:short"), "openssl"),
+    ("authjwt.E006", "default", from_environment(better_auth_secret=DEFAULT_SECRET), "openssl"),
+    ("authjwt.E006", "default kept", from_environment(better_auth_secrets=f"2:{SECRET},1:{DEFAULT_SECRET}"), "openssl"),
+    ("authjwt.E007", "PEM", from_environment(better_auth_secret=PEM), "openssl"),
+    (
+        "authjwt.E007",
+        "JWK",
+        from_environment(better_auth_secret=to_json(issuer_key("EdDSA").jwk()).decode()),
+        "openssl",
+    ),
+    ("authjwt.E007", "JWKS", from_environment(better_auth_secret=to_json(issuer_jwks()).decode()), "openssl"),
+    ("authjwt.W001", "repeated", from_environment(better_auth_secret="ab" * 20), "openssl"),
     ("authjwt.E008", "HS256", JWKS | {"ALGORITHMS": ("EdDSA", "HS256")}, "HS256"),
     ("authjwt.E008", "none", JWKS | {"ALGORITHMS": ("none",)}, "EdDSA"),
     ("authjwt.E008", "unknown", JWKS | {"ALGORITHMS": ("ES384",)}, "EdDSA"),
@@ -81,10 +86,15 @@ BAD: list[tuple[str, str, dict[str, Any], str]] = [
     ("authjwt.E009", "file", JWKS | {"JWKS_URL": "file:///etc/passwd"}, "BETTER_AUTH_URL"),
     ("authjwt.E009", "credentials", JWKS | {"JWKS_URL": "https://u:hush@a.example/jwks"}, "BETTER_AUTH_URL"),
     ("authjwt.E009", "bad port", JWKS | {"JWKS_URL": "https://a.example:x/jwks"}, "BETTER_AUTH_URL"),
-    ("authjwt.E010", "http", settings_of(better_auth_url="http://auth.example.com"), "https"),
-    ("authjwt.E010", "http in a private net", settings_of(better_auth_url="http://10.0.0.1"), "https"),
-    ("authjwt.E010", "name that looks local", settings_of(better_auth_url="http://localhost.example.com"), "https"),
-    ("authjwt.E011", "no claims", settings_of(better_auth_jwks_url=f"{URL}/jwks"), "BETTER_AUTH_ISSUER"),
+    ("authjwt.E010", "http", from_environment(better_auth_url="http://auth.example.com"), "https"),
+    ("authjwt.E010", "http in a private net", from_environment(better_auth_url="http://10.0.0.1"), "https"),
+    (
+        "authjwt.E010",
+        "name that looks local",
+        from_environment(better_auth_url="http://localhost.example.com"),
+        "https",
+    ),
+    ("authjwt.E011", "no claims", from_environment(better_auth_jwks_url=f"{URL}/jwks"), "BETTER_AUTH_ISSUER"),
     ("authjwt.E011", "no audience", JWKS | {"AUDIENCES": ()}, "BETTER_AUTH_AUDIENCE"),
     ("authjwt.E012", "string for a list", JWKS | {"ISSUERS": URL}, "BETTER_AUTH_ISSUER"),
     ("authjwt.E012", "one secret for a list", {"SECRETS": SECRET}, "BETTER_AUTH_SECRET"),
@@ -109,14 +119,14 @@ def test_bad_configuration_is_named(id_: str, conf: dict[str, Any], hint: str) -
 
 
 def test_each_problem_is_named_at_once() -> None:
-    conf = settings_of(better_auth_secret="short", better_auth_url="http://a.example", better_auth_jwt_mode="both")
+    conf = from_environment(better_auth_secret="short", better_auth_url="http://a.example", better_auth_jwt_mode="both")
     assert [message.id for message in messages(conf)] == ["authjwt.E005", "authjwt.E010"]
 
 
 @pytest.mark.parametrize(
     ("conf", "words"),
     [
-        (settings_of(better_auth_secrets=f"2:{SECRET},1:short"), "secret 2 of 2 (BETTER_AUTH_SECRET)"),
+        (from_environment(better_auth_secrets=f"2:{SECRET},1:short"), "secret 2 of 2 (BETTER_AUTH_SECRET)"),
         (JWKS | {"ALGORITHMS": ("EdDSA", "HS256", "none")}, "keys of a JWKS: HS256, none."),
         (JWKS | {"ALGORITHMS": ()}, "ALGORITHMS is empty."),
         *((JWKS | {name: "x"}, f"AUTHJWT: {name} is") for name in ("SECRETS", "ISSUERS", "AUDIENCES", "ALGORITHMS")),
@@ -138,7 +148,7 @@ def test_seconds_are_bounded(name: str, least: int, most: int) -> None:
 
 @override_settings(DEBUG=True)
 def test_http_is_for_debug() -> None:
-    assert messages(settings_of(better_auth_url="http://auth.example.com")) == []
+    assert messages(from_environment(better_auth_url="http://auth.example.com")) == []
 
 
 @override_settings(AUTHJWT={})

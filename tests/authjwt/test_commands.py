@@ -12,13 +12,14 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import override_settings
 
+from authjwt.conf import from_environment
 from authjwt.security import current_verifier
-from tests.authjwt.configuration import settings_for, settings_of
+from tests.authjwt.configuration import settings_for
 from tests.authjwt.corpus import CASES
 from tests.authjwt.forge import ISSUER, OLD_SECRET, SECRET, issuer_jwks, issuer_key, token
 from tests.authjwt.jwks_server import JWKSServer, behaving, hang_up, respond
 
-SECRET_MODE = settings_of(better_auth_secret=SECRET)
+SECRET_MODE = from_environment(better_auth_secret=SECRET)
 JWKS_URL = "http://127.0.0.1:1/jwks"
 
 
@@ -56,14 +57,14 @@ def test_issue_token_states_what_it_is_told() -> None:
 
 
 @override_settings(
-    AUTHJWT=settings_of(better_auth_secret=SECRET, better_auth_issuer=("i",), better_auth_audience=("a",))
+    AUTHJWT=from_environment(better_auth_secret=SECRET, better_auth_issuer=("i",), better_auth_audience=("a",))
 )
 def test_issue_token_states_configured_issuer_and_audience() -> None:
     claims = jwt.decode(run("issue_token", "alice").strip(), SECRET, algorithms=["HS256"], audience="a")
     assert (claims["iss"], claims["aud"]) == ("i", "a")
 
 
-@override_settings(AUTHJWT=settings_of(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
+@override_settings(AUTHJWT=from_environment(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
 def test_issue_token_signs_with_the_first_secret() -> None:
     assert jwt.decode(run("issue_token", "alice").strip(), SECRET, algorithms=["HS256"])["sub"] == "alice"
 
@@ -217,7 +218,7 @@ def test_check_auth_reports_as_json(issuer: JWKSServer) -> None:
     assert (report["jwks"]["status"], report["jwks"]["age"]) == (200, 17)
 
 
-@override_settings(AUTHJWT=settings_of(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
+@override_settings(AUTHJWT=from_environment(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
 def test_check_auth_reports_secrets_by_size_only() -> None:
     printed = run("check_auth")
     assert printed.splitlines() == ["mode     secret", "secret   1: 32 bytes, signs", "secret   2: 32 bytes"]

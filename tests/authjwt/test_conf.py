@@ -1,6 +1,7 @@
 """From environment variables to settings."""
 
 import time
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -8,9 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from authjwt.better_auth import derive, parse_secrets
-from authjwt.conf import AuthSettings
+from authjwt.conf import AuthSettings, from_environment
 from authjwt.refusal import InvalidToken
-from tests.authjwt.configuration import settings_for, settings_of
+from tests.authjwt.configuration import settings_for
 from tests.authjwt.forge import OLD_SECRET, SECRET, token
 from tests.authjwt.jwks_server import JWKSServer
 
@@ -97,18 +98,18 @@ def test_malformed_secret_is_named_by_its_place(text: str, place: int) -> None:
         ({"better_auth_secret": SECRET, "better_auth_jwt_mode": "neither"}, None),
     ],
 )
-def test_mode_follows_from_what_is_set(variables: dict[str, str], mode: str | None) -> None:
-    with override_settings(AUTHJWT=settings_of(**variables)):
+def test_mode_follows_from_what_is_set(variables: dict[str, Any], mode: str | None) -> None:
+    with override_settings(AUTHJWT=from_environment(**variables)):
         assert AuthSettings.load().effective_mode == mode
 
 
 def test_url_gives_issuer_audience_and_jwks_url() -> None:
-    made = settings_of(better_auth_url=URL)
+    made = from_environment(better_auth_url=URL)
     assert (made["ISSUERS"], made["AUDIENCES"], made["JWKS_URL"]) == ((URL,), (URL,), f"{URL}/api/auth/jwks")
 
 
 def test_variables_of_their_own_go_before_what_is_derived() -> None:
-    made = settings_of(
+    made = from_environment(
         better_auth_url=URL,
         better_auth_jwks_url="https://keys.example/jwks",
         better_auth_issuer=("i",),
@@ -120,16 +121,16 @@ def test_variables_of_their_own_go_before_what_is_derived() -> None:
 
 
 def test_secrets_go_before_the_one_secret() -> None:
-    assert settings_of(better_auth_secrets=f"1:{SECRET}", better_auth_secret=OLD_SECRET)["SECRETS"] == (SECRET,)
+    assert from_environment(better_auth_secrets=f"1:{SECRET}", better_auth_secret=OLD_SECRET)["SECRETS"] == (SECRET,)
 
 
 def test_malformed_variable_is_improperly_configured() -> None:
     with pytest.raises(ImproperlyConfigured, match="BETTER_AUTH_URL"):
-        settings_of(better_auth_url="auth.example.com")
+        from_environment(better_auth_url="auth.example.com")
 
 
 def test_numbers_and_algorithms_reach_the_verifier() -> None:
-    conf = settings_of(better_auth_url=URL) | {"ALGORITHMS": ("ES256",), "MAX_LIFETIME": 60, "LEEWAY": 5}
+    conf = from_environment(better_auth_url=URL) | {"ALGORITHMS": ("ES256",), "MAX_LIFETIME": 60, "LEEWAY": 5}
     with override_settings(AUTHJWT=conf):
         rules = AuthSettings.load().verifier().rules
     assert rules.algorithms == {"ES256"}

@@ -84,7 +84,7 @@ Check = Callable[[Case, str, Answer], None]
 def running(server: str, mode: Mode, jwks_url: str) -> Iterator[Service]:
     """Start a service that trusts what the corpus is made for."""
     env = {"WEB_CONCURRENCY": "1", "RATE_LIMIT": "", "LOG_LEVEL": "ERROR"}
-    with serve(server, variables(mode, jwks_url).environ | env) as base_url, closing(Wire(base_url)) as wire:
+    with serve(server, variables(mode, jwks_url) | env) as base_url, closing(Wire(base_url)) as wire:
         yield Service(server, mode, wire)
 
 

@@ -10,13 +10,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import RequestFactory, override_settings
 from ninja import NinjaAPI
 
+from authjwt.conf import from_environment
 from authjwt.principal import Principal
 from authjwt.refusal import InvalidToken, Reason
 from authjwt.security import BearerAuth, bearer_token, current_verifier
-from tests.authjwt.configuration import settings_for, settings_of
+from tests.authjwt.configuration import settings_for
 from tests.authjwt.forge import OLD_SECRET, SECRET, assemble, claims, header, hs256, token
 
-SECRET_MODE = settings_of(better_auth_secret=SECRET)
+SECRET_MODE = from_environment(better_auth_secret=SECRET)
 
 
 def authenticate(authorization: str | None) -> Principal:
@@ -106,12 +107,12 @@ def test_there_is_one_verifier_a_process() -> None:
 
 def test_verifier_follows_the_settings() -> None:
     old = f"Bearer {assemble(header('HS256'), claims('HS256'), lambda i: hs256(i, OLD_SECRET))}"
-    with override_settings(AUTHJWT=settings_of(better_auth_secret=OLD_SECRET)):
+    with override_settings(AUTHJWT=from_environment(better_auth_secret=OLD_SECRET)):
         assert authenticate(old).user_id == "alice"
     assert refusal(old).reason == "bad_signature"
 
 
-@override_settings(AUTHJWT=settings_of(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
+@override_settings(AUTHJWT=from_environment(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
 def test_every_secret_of_a_rotation_verifies() -> None:
     for secret in (SECRET, OLD_SECRET):
         made = assemble(header("HS256"), claims("HS256"), partial(hs256, secret=secret))

@@ -2,14 +2,15 @@
 
 from django.test import override_settings
 
+from authjwt.conf import from_environment
 from authjwt.security import current_verifier
 from authjwt.status import key_status
-from tests.authjwt.configuration import settings_for, settings_of
+from tests.authjwt.configuration import settings_for
 from tests.authjwt.forge import OLD_SECRET, SECRET, token
 from tests.authjwt.jwks_server import JWKSServer
 
 
-@override_settings(AUTHJWT=settings_of(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
+@override_settings(AUTHJWT=from_environment(better_auth_secrets=f"2:{SECRET},1:{OLD_SECRET}"))
 def test_status_of_secrets_is_their_number() -> None:
     status = key_status()
     assert (status.mode, status.secrets, status.jwks) == ("secret", 2, None)

@@ -14,13 +14,13 @@ from django.db import connections
 from django.test import Client
 from pytest_django import Settings
 
+from authjwt.conf import from_environment
 from authjwt.security import current_verifier
 from config import dashboard
 from config.dashboard import Plot
 from tasks import statistics
 from tasks.models import Task
 from tasks.statistics import Day
-from tests.authjwt.configuration import settings_of
 from tests.authjwt.forge import ISSUER, issuer_jwks, token
 from tests.authjwt.jwks_server import JWKSServer
 from tests.shapes import assert_nothing_inline
@@ -128,7 +128,7 @@ def test_migrations_that_were_not_applied_are_told(first_page: Callable[..., str
 
 
 def test_secrets_are_counted(first_page: Callable[..., str], settings: Settings) -> None:
-    settings.AUTHJWT = settings_of(better_auth_secrets="2:" + "a1" * 20 + ",1:" + "b2" * 20)
+    settings.AUTHJWT = from_environment(better_auth_secrets="2:" + "a1" * 20 + ",1:" + "b2" * 20)
     facts = _facts(first_page("view_task"))
     assert "Mode of tokens secret Secrets 2 " in facts
     assert "a1a1" not in facts
@@ -136,7 +136,7 @@ def test_secrets_are_counted(first_page: Callable[..., str], settings: Settings)
 
 def test_keys_of_the_jwks_are_known_once_a_token_came(first_page: Callable[..., str], settings: Settings) -> None:
     with JWKSServer(issuer_jwks()) as issuer:
-        settings.AUTHJWT = settings_of(better_auth_url=ISSUER, better_auth_jwks_url=issuer.url)
+        settings.AUTHJWT = from_environment(better_auth_url=ISSUER, better_auth_jwks_url=issuer.url)
         facts = _facts(first_page("view_task"))
         assert "Mode of tokens jwks Keys of the JWKS not read yet" in facts
         assert issuer.hits == 0

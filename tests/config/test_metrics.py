@@ -101,7 +101,7 @@ def jwks() -> Iterator[JWKSServer]:
 
 @pytest.fixture(scope="module")
 def uvicorn(silent_database: str, jwks: JWKSServer, django_db_setup: None) -> Iterator[Measured]:  # noqa: ARG001
-    keys = variables("jwks", jwks.url).environ
+    keys = variables("jwks", jwks.url)
     env = {"DATABASE_URL": silent_database, "RATE_LIMIT": "3/hour", "WEB_CONCURRENCY": "1", **keys}
     with _serving("uvicorn", env) as measured:
         yield measured

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,9 +16,10 @@ from django.core.management.base import SystemCheckError
 from psycopg.sql import SQL, Identifier
 from pytest_django import Settings
 
+from authjwt.conf import from_environment
 from config import environment
 from tests.authjwt import forge
-from tests.authjwt.configuration import settings_for, settings_of
+from tests.authjwt.configuration import settings_for
 from tests.authjwt.corpus import Mode
 from tests.authjwt.jwks_server import JWKSServer
 from tests.client import Answer, InProcess, User
@@ -133,8 +135,8 @@ def test_message_about_a_request(alice: User, message: str, mistake: Callable[[U
         (SHORT_SECRET, {"better_auth_secret": "correct-horse"}),
     ],
 )
-def test_message_about_the_settings(settings: Settings, message: str, variables: dict[str, str]) -> None:
-    settings.AUTHJWT = settings_of(**variables)
+def test_message_about_the_settings(settings: Settings, message: str, variables: dict[str, Any]) -> None:
+    settings.AUTHJWT = from_environment(**variables)
     with pytest.raises(SystemCheckError, match=re.escape(f") {message}\n")):
         call_command("check")
 
