@@ -28,7 +28,7 @@ def check_configuration(app_configs: Sequence[AppConfig] | None, **_kwargs: Any)
 
 
 def check_source(conf: AuthSettings) -> Iterator[CheckMessage]:
-    """E001, E002, E003: it must be clear where keys come from."""
+    """E001, E002, E003, E004: it must be clear where keys come from, and possible."""
     if conf.mode is not None and conf.mode not in MODES:
         hint = f"Set BETTER_AUTH_JWT_MODE to one of {', '.join(MODES)}."
         yield Error("AUTHJWT: unknown MODE.", hint=hint, id="authjwt.E003")
@@ -38,16 +38,10 @@ def check_source(conf: AuthSettings) -> Iterator[CheckMessage]:
     elif conf.effective_mode is None:
         hint = "Set BETTER_AUTH_JWT_MODE to secret, jwks or both, or unset BETTER_AUTH_SECRET(S) or BETTER_AUTH_URL."
         yield Error("AUTHJWT: both a secret and a URL are set, and no mode.", hint=hint, id="authjwt.E002")
-
-
-def check_mode_has_source(conf: AuthSettings) -> Iterator[CheckMessage]:
-    """E004: a mode that is asked for must be possible."""
-    if not conf.secrets and not conf.jwks_url:
-        return  # E001 says it all
-    if conf.uses_secrets and not conf.secrets:
+    elif conf.uses_secrets and not conf.secrets:
         hint = "Set BETTER_AUTH_SECRET, or change BETTER_AUTH_JWT_MODE."
         yield Error(f"AUTHJWT: mode {conf.mode} needs a secret.", hint=hint, id="authjwt.E004")
-    if conf.uses_jwks and not conf.jwks_url:
+    elif conf.uses_jwks and not conf.jwks_url:
         hint = "Set BETTER_AUTH_URL or BETTER_AUTH_JWKS_URL, or change BETTER_AUTH_JWT_MODE."
         yield Error(f"AUTHJWT: mode {conf.mode} needs a JWKS URL.", hint=hint, id="authjwt.E004")
 
@@ -126,7 +120,6 @@ def check_numbers(conf: AuthSettings) -> Iterator[CheckMessage]:
 
 _CHECKS = (
     check_source,
-    check_mode_has_source,
     check_secrets,
     check_algorithms,
     check_jwks_url,
