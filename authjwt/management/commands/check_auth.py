@@ -23,19 +23,22 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's signature)
         """Print the report; exit code 1 if something is missing."""
         conf = AuthSettings.load()
-        report: dict[str, Any] = {"mode": conf.effective_mode, "problems": []}
+        problems: list[str] = []
+        report: dict[str, Any] = {"mode": conf.effective_mode, "problems": problems}
         if conf.effective_mode is None:
-            report["problems"].append("the mode is not clear: see manage.py check")
+            problems.append("the mode is not clear: see manage.py check")
         if conf.uses_secrets:
-            report |= _secrets(conf, report["problems"])
+            report["secret_bytes"] = [len(secret.encode()) for secret in conf.secrets]
+            if not conf.secrets:
+                problems.append("there is no secret")
         if conf.uses_jwks:
-            report |= _jwks(conf, report["problems"])
+            report["jwks"] = _jwks(conf, problems)
         if options["json"]:
             self.stdout.write(json.dumps(report))
         else:
             self._print(report)
-        if report["problems"]:
-            raise CommandError("; ".join(report["problems"]))
+        if problems:
+            raise CommandError("; ".join(problems))
 
     def _print(self, report: dict[str, Any]) -> None:
         self.stdout.write(f"mode     {report['mode']}")
@@ -52,12 +55,6 @@ class Command(BaseCommand):
             self.stdout.write(f"key      {json.dumps(key['kid'])}: {' or '.join(key['algorithms'])}")
         for key in jwks["skipped"]:
             self.stdout.write(f"skipped  {json.dumps(key['kid'])}: {key['why']}")
-
-
-def _secrets(conf: AuthSettings, problems: list[str]) -> dict[str, Any]:
-    if not conf.secrets:
-        problems.append("there is no secret")
-    return {"secret_bytes": [len(secret.encode()) for secret in conf.secrets]}
 
 
 def _jwks(conf: AuthSettings, problems: list[str]) -> dict[str, Any]:
@@ -82,4 +79,4 @@ def _jwks(conf: AuthSettings, problems: list[str]) -> dict[str, Any]:
         }
         if not key_set.keys:
             problems.append("the JWKS has no usable key")
-    return {"jwks": jwks}
+    return jwks
