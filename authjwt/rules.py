@@ -38,13 +38,13 @@ class Rules:
     """What is accepted here."""
 
     algorithms: frozenset[str]
-    issuers: frozenset[str] = frozenset()
-    audiences: frozenset[str] = frozenset()
-    secret_requires: frozenset[str] = frozenset({"iss", "aud"})
+    issuers: frozenset[str]
+    audiences: frozenset[str]
+    secret_requires: frozenset[str]
     """Of these two, what an HS256 token must not leave out where it is configured; stated, it must match anyway."""
-    max_lifetime: float = MAX_LIFETIME
+    max_lifetime: float
     """Longest time from `iat` to `exp`, seconds. A stolen token cannot be called back."""
-    leeway: float = LEEWAY
+    leeway: float
     """Seconds by which the clocks of issuer and verifier may differ."""
 
 
