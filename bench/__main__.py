@@ -8,7 +8,6 @@ how often.
 """
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import IO
 
 from bench import data, pages, report
 from bench.cases import Tasks
-from bench.measure import FULL, QUICK, Bench, CPUs
+from bench.measure import FULL, QUICK, Bench, set_apart
 from bench.results import Results
 from bench.systems import SYSTEMS, System
 
@@ -36,8 +35,7 @@ def main() -> None:
     if not given.check:
         near, far = (seconds * len(chosen) / 60 for seconds in plan.seconds())
         print(f"This takes about {near + far:.0f} minutes, {far:.0f} of them at a distance.", file=sys.stderr)
-    cpus = CPUs.divide()
-    os.sched_setaffinity(0, cpus.rest)  # inherited by PostgreSQL, wrk and the proxy
+    cpus = set_apart()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
 
@@ -56,7 +54,7 @@ def main() -> None:
             return
         records = [*bench.cold_starts(), *bench.near(), *bench.far()]
         ((version,),) = rows.execute("SHOW server_version").fetchall()
-        results = Results(report.machine(cpus.server is not None, version), records)
+        results = Results(report.machine(bool(cpus), version), records)
     print(report.markdown(results))
     if not given.quick and given.systems == USUAL:
         report.write(results, RESULTS)

@@ -9,7 +9,6 @@ be allowed to read another process: as root, or with `kernel.yama.ptrace_scope=0
 """
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,8 @@ from tempfile import TemporaryDirectory
 from bench import cases, data, load, stacks, systems, usage
 from bench.cases import Tasks
 from bench.data import Database
-from bench.measure import CPUs
+from bench.measure import set_apart
+from bench.report import Row, table
 from bench.results import TITLES
 from bench.stacks import Stacks
 from bench.systems import ROOT, SYSTEMS, Running
@@ -76,23 +76,20 @@ def sample(running: Running, script: load.Script, seconds: int) -> Stacks:
 
 def profiles(database: Database, tasks: Tasks, seconds: int) -> Iterator[tuple[str, Profile]]:
     """By the case's title, each with a server of its own."""
-    cpus = CPUs.divide()
-    os.sched_setaffinity(0, cpus.rest)
+    cpus = set_apart()
     with TemporaryDirectory() as folder:
         for case in CASES:
             script = load.Script(Path(folder) / case, cases.requests(case, tasks, case, case))
             script.write()
-            with systems.start(database.system, database.urls, cpus.server) as running:
+            with systems.start(database.system, database.urls, cpus) as running:
                 yield TITLES[case], profile(running, script, seconds)
 
 
-def table(found: Mapping[str, Profile]) -> str:
+def by_layer(found: Mapping[str, Profile]) -> Iterator[Row]:
     columns = [one.rows() for one in found.values()]
-    names = dict.fromkeys(name for column in columns for name in column)
-    lines = [f"| µs of CPU a request | {' | '.join(found)} |", "|---" * (len(columns) + 1) + "|"]
-    return "\n".join(
-        [*lines, *(f"| {name} | {' | '.join(f'{column.get(name, 0):.0f}' for column in columns)} |" for name in names)]
-    )
+    yield ["µs of CPU a request", *found]
+    for name in dict.fromkeys(name for column in columns for name in column):
+        yield [name, *(f"{column.get(name, 0):.0f}" for column in columns)]
 
 
 def main() -> None:
@@ -104,7 +101,7 @@ def main() -> None:
     ours = next(system for system in SYSTEMS if system.key == "a")
     with data.server() as rows, data.databases(rows, [ours]) as databases:
         found = dict(profiles(databases[ours.database], Tasks.read(rows), given.seconds))
-    print(table(found))
+    print(table(by_layer(found)))
     given.picture.write_text(stacks.picture({name: one.stacks for name, one in found.items()}))
 
 

@@ -80,18 +80,13 @@ class Setting:
     seconds: int
 
 
-@dataclass(frozen=True)
-class CPUs:
-    """Where servers run, and where everything else does; None: they share the one there is."""
-
-    server: set[int] | None
-    rest: set[int]
-
-    @classmethod
-    def divide(cls) -> "CPUs":
-        available = sorted(os.sched_getaffinity(0))
-        rest = set(available[1:])
-        return cls({available[0]} if rest else None, rest or set(available))
+def set_apart() -> set[int]:
+    """Leave one CPU of several to the servers, and keep to the others, as do PostgreSQL, wrk and the proxy then."""
+    first, *rest = sorted(os.sched_getaffinity(0))
+    if not rest:
+        return set()
+    os.sched_setaffinity(0, rest)
+    return {first}
 
 
 @dataclass
@@ -102,7 +97,7 @@ class Bench:
     systems: Sequence[System]
     databases: dict[str, Database]
     tasks: Tasks
-    cpus: CPUs
+    cpus: set[int]  # the servers'
     folder: Path
     log: Callable[[System], IO[bytes] | int]
 
@@ -117,7 +112,7 @@ class Bench:
         urls = self.databases[system.database].urls
         if port:
             urls = {name: _at_port(url, port) for name, url in urls.items()}
-        return systems.start(system, urls, self.cpus.server, self.log(system))
+        return systems.start(system, urls, self.cpus, self.log(system))
 
     def check(self, running: list[Running]) -> None:
         """Raise Differs unless all answer alike."""

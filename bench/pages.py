@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import sizing
 from bench.report import MAIN, Row, table
-from bench.results import NAMES, TITLES, Results, p50, per_second
+from bench.results import NAMES, TITLES, Results, p50, p99, per_second
 from bench.systems import ROOT
 
 RESULTS = Path(__file__).parent / "results" / "results.json"
@@ -88,7 +88,7 @@ def _process(results: Results, systems: Sequence[str]) -> Iterator[Row]:
 
 
 def _typical(results: Results, kind: str, connections: int, case: str, key: str) -> str:
-    value = results.typical(kind, case, connections, key, p50 if kind == "far" else lambda turn: float(turn["p99"]))
+    value = results.typical(kind, case, connections, key, p50 if kind == "far" else p99)
     return NONE if value is None else f"{value:.1f}"
 
 

@@ -9,7 +9,6 @@ bench/results/scaling.json, scaling.md and scaling.svg.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -27,7 +26,7 @@ from bench.__main__ import RESULTS
 from bench.cases import Tasks
 from bench.chart import Panel, panels
 from bench.data import Connection
-from bench.measure import QUICK, Bench, CPUs, Setting
+from bench.measure import QUICK, Bench, Setting, set_apart
 from bench.results import TITLES, Results, Turn, p50, p99, per_second
 from bench.systems import SYSTEMS
 
@@ -92,8 +91,7 @@ def by_connections(bench: Bench, alternations: int) -> Iterator[Turn]:
 
 
 def measure(alternations: int) -> Results:
-    cpus = CPUs.divide()
-    os.sched_setaffinity(0, cpus.rest)
+    cpus = set_apart()
     ours = [system for system in SYSTEMS if system.key == "a"]
     with TemporaryDirectory() as folder, data.server() as rows:
         add(rows)
@@ -102,7 +100,7 @@ def measure(alternations: int) -> Results:
             bench = Bench(QUICK, ours, databases, tasks, cpus, Path(folder), log)
             turns = [*by_tasks(bench, alternations), *by_connections(bench, alternations)]
         ((version,),) = rows.execute("SHOW server_version").fetchall()
-        return Results(report.machine(cpus.server is not None, version), turns)
+        return Results(report.machine(bool(cpus), version), turns)
 
 
 Value = Callable[[Turn], float]

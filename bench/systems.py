@@ -111,7 +111,7 @@ class Running:
 
 @contextmanager
 def start(
-    system: System, urls: Mapping[str, str], cpus: set[int] | None, log: IO[bytes] | int = subprocess.DEVNULL
+    system: System, urls: Mapping[str, str], cpus: set[int], log: IO[bytes] | int = subprocess.DEVNULL
 ) -> Iterator[Running]:
     """Start it with these database URLs, on these CPUs, and wait for its first answer from the database."""
     port = free_port()
