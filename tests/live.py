@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,14 +16,13 @@ from typing import IO, Any
 
 from django.db import connections
 
-from tests.parts.process import children
+from tests.parts.process import signal_all
 
 START_SECONDS = 20
 STOP_SECONDS = 30
 ROOT = Path(__file__).resolve().parent.parent
-MEASURED = (
-    "COVERAGE_PROCESS_CONFIG" in os.environ
-)  # by `make coverage`, which hears nothing of a process that is killed
+# By `make coverage`, which hears nothing of a process that is killed.
+MEASURED = "COVERAGE_PROCESS_CONFIG" in os.environ
 
 COMMANDS = {
     "gunicorn": ["gunicorn", "-c", "python:config.gunicorn", "-b", "fd://{fd}", "config.wsgi"],
@@ -80,7 +79,7 @@ def serve(
             yield started.base_url
         finally:
             if not MEASURED:
-                _kill(started.process.pid)
+                signal_all(started.process.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -112,14 +111,6 @@ def start(
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
-
-
-def _kill(server: int) -> None:
-    """End a server and its workers; it is halted first, so that it starts no more of them meanwhile."""
-    os.kill(server, signal.SIGSTOP)
-    for pid in [*children(server), server]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 def wait_until_alive(server: str, base_url: str, process: subprocess.Popen[bytes]) -> None:

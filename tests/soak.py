@@ -14,6 +14,7 @@ import pytest
 from tqdm import tqdm
 
 from tests import live
+from tests.parts.process import children
 from tests.tokens import token
 
 pytestmark = pytest.mark.django_db(databases=["default", "operator"])
@@ -68,10 +69,6 @@ def _megabytes(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def _workers(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def test_workers_do_not_grow() -> None:
     with live.start("gunicorn", {"WEB_CONCURRENCY": "2", "LOG_LEVEL": "WARNING"}, ["--max-requests", "0"]) as server:
         clients = [Client(server.base_url, number, REQUESTS // CLIENTS) for number in range(CLIENTS)]
@@ -83,7 +80,7 @@ def test_workers_do_not_grow() -> None:
                 while bar.n < REQUESTS * step // STEPS and any(client.is_alive() for client in clients):
                     time.sleep(0.1)
                     bar.update(sum(client.sent for client in clients) - bar.n)
-                sizes.append([_megabytes(pid) for pid in _workers(server.process.pid)])
+                sizes.append([_megabytes(pid) for pid in children(server.process.pid)])
                 bar.write(f"{bar.n:>8}  {'  '.join(f'{size:6.1f}' for size in sizes[-1])}  MB")
     assert bar.n >= REQUESTS
     for early, late in zip(sizes[2], sizes[-1], strict=True):

@@ -6,7 +6,6 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import httpx
 import psycopg
@@ -16,6 +15,7 @@ from tests import live
 from tests.client import Answer, Live, User
 from tests.neon.conftest import Database
 from tests.parts import Proxy
+from tests.parts.process import children
 
 DELAY = 0.4  # seconds in each direction
 SECONDS = 10.0
@@ -23,8 +23,8 @@ ENV = {"WEB_CONCURRENCY": "1"}
 
 
 def _kill_workers(master: int) -> None:
-    for worker in Path(f"/proc/{master}/task/{master}/children").read_text().split():
-        os.kill(int(worker), signal.SIGKILL)
+    for worker in children(master):
+        os.kill(worker, signal.SIGKILL)
 
 
 def _wait_for_task(database: Database, user_id: str) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import tempfile
 import time
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
@@ -15,7 +14,7 @@ import psycopg
 from config import embedded
 from config.embedded import locks, server
 from tests.parts.address import free_address, relocate
-from tests.parts.process import children
+from tests.parts.process import signal_all
 
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 Mode = Literal["fast", "immediate"]
@@ -101,13 +100,9 @@ class PostgreSQL:
         self._send(signal.SIGCONT)
 
     def _send(self, how: signal.Signals) -> None:
-        """Send to every process; the postmaster is halted first, so that it starts no more of them meanwhile."""
         postmaster = self._postmaster()
         if postmaster is not None:
-            os.kill(postmaster, signal.SIGSTOP)
-            for pid in [*children(postmaster), postmaster]:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, how)
+            signal_all(postmaster, how)
 
     def _postmaster(self) -> int | None:
         free = locks.attempt(self.home / "server.lock", fcntl.LOCK_SH)

@@ -1,12 +1,13 @@
 """A program that listens on a port."""
 
+import os
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -95,6 +96,14 @@ class Process:
             self._process.wait(STOP_SECONDS)
             self._lifeline.communicate(b"\n")
             self._process = self._lifeline = None
+
+
+def signal_all(pid: int, how: signal.Signals) -> None:
+    """Send to a process and to those it started; it is halted first, so that it starts no more of them meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    for each in [*children(pid), pid]:
+        with suppress(ProcessLookupError):
+            os.kill(each, how)
 
 
 def children(pid: int) -> list[int]:
