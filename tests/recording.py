@@ -9,7 +9,6 @@ import os
 import pty
 import re
 import signal
-import socket
 import struct
 import subprocess
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from tests import tour
 from tests.live import ROOT
+from tests.parts.address import free_address
 
 IMAGE = ROOT / "docs" / "images" / "first-five-minutes.svg"
 START_SECONDS, SETTLED_SECONDS = 300, 1.0
@@ -88,7 +88,7 @@ def record() -> list[Event]:
         recording.type(0, clone)
         recording.note(0, shell.run(f"{clone} 2>&1"))
         recording.type(0, run)
-        port = _free_port()
+        port = free_address().port
         service = _in_terminal(run, Path(folder) / "tasks-api", port, recording)
         try:
             _wait_for(service, recording, "Booting worker")
@@ -106,11 +106,6 @@ def _environment() -> dict[str, str]:
     """A newcomer's: nothing is set that the service reads. pip keeps to itself what it thinks of this machine."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return kept | {"REPOSITORY": str(ROOT), "WEB_CONCURRENCY": "1", "PIP_QUIET": "3", "TERM": "xterm-256color"}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _in_terminal(command: str, folder: Path, port: int, recording: Recording) -> subprocess.Popen[bytes]:

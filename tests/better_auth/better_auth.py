@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import select
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ import httpx
 
 from tests import npm
 from tests.client import Answer
+from tests.parts.address import free_address
 
 HERE = Path(__file__).parent
 SECRET = "the-secret-that-better-auth-and-the-service-share"
@@ -80,7 +80,7 @@ class BetterAuth:
         audience: str | list[str] | None = None,
         session_cookie_keys: Literal["secret", "jwks"] = "secret",
     ) -> None:
-        port = _free_port()
+        port = free_address().port
         self.url = f"http://127.0.0.1:{port}"
         self._environment = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -172,13 +172,6 @@ def _cookies(answer: Answer) -> dict[str, str]:
     for header in answer.headers.get_list("set-cookie"):
         cookies.load(header)
     return {name: morsel.value for name, morsel in cookies.items()}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _first_line(stream: IO[bytes] | None, seconds: float) -> bytes:

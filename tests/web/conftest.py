@@ -11,6 +11,7 @@ import pytest
 from tests import live, npm
 from tests.browser import chromium
 from tests.browser.chromium import Page
+from tests.parts.address import free_address
 from tests.web import site as the_app
 from tests.web.site import Site
 
@@ -21,7 +22,7 @@ REQUESTS_A_MINUTE = 250
 @pytest.fixture(scope="session")
 def port() -> int:
     npm.node()
-    return the_app.free_port()
+    return free_address().port
 
 
 @pytest.fixture(scope="session")
