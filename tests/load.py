@@ -22,12 +22,12 @@ class Load:
     created: list[str] = field(default_factory=list)
     refused: int = 0
     cut: list[str] = field(default_factory=list)
-    _stopped: threading.Event = field(default_factory=threading.Event)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     def client(self, *, keep: bool) -> None:
         """Create tasks until stopped or refused, over one connection or over a fresh one each time."""
         connection = HTTPConnection(urlsplit(self.base_url).netloc, timeout=30)
-        while not self._stopped.is_set():
+        while not self.stopped.is_set():
             try:
                 if connection.sock is None:
                     connection.connect()
@@ -57,9 +57,6 @@ class Load:
     def total(self) -> int:
         return self.answers.total() + len(self.cut)
 
-    def stop(self) -> None:
-        self._stopped.set()
-
 
 @contextmanager
 def load(base_url: str, sub: str, kept: int = 4, fresh: int = 4) -> Iterator[Load]:
@@ -73,6 +70,6 @@ def load(base_url: str, sub: str, kept: int = 4, fresh: int = 4) -> Iterator[Loa
     try:
         yield running
     finally:
-        running.stop()
+        running.stopped.set()
         for thread in threads:
             thread.join()

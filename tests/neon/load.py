@@ -36,12 +36,9 @@ def lists(user: User, number: int) -> list[Callable[[], Answer]]:
 def heals(user: User) -> bool:
     """Whether the service answers again within HEAL_SECONDS, and goes on doing so."""
     deadline = time.monotonic() + HEAL_SECONDS
-    while user.get("/tasks").status != 200:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    while user.get("/health").status != 200:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
+    for path in ("/tasks", "/health"):
+        while user.get(path).status != 200:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
     return all(timed.answer.status == 200 for timed in at_once(lists(user, 20)))
