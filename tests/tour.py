@@ -1,18 +1,14 @@
 """What a page tells to type, and what it says comes back."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from tests.live import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 FIRST = (ROOT / "README.md").read_text().partition("## The first five minutes\n")[2].partition("\n## ")[0]
 _STEP = re.compile(r"^```sh\n(.*?)^```(?:\n\n```(?:json|text|csv)\n(.*?)^```)?", re.DOTALL | re.MULTILINE)
