@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -10,7 +10,7 @@ from django.db.migrations.exceptions import MigrationSchemaMissing
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from config.databases import API_ROLE
-from config.management import over_operators_connection
+from config.management import OverOperatorsConnection
 from config.postgresql import roles
 
 LOCK_SECONDS = 2  # less than the API's statements wait (config.postgresql.roles), which queue behind a migration's
@@ -20,11 +20,7 @@ NOT_THE_OWNER = (
 )
 
 
-class Command(migrate.Command):
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        over_operators_connection(parser)
-
+class Command(OverOperatorsConnection, migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 (Django's)
         """Migrate; then let the API's role, which is not the owner, work on what is new."""
         database = connections[options["database"]]
