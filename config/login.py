@@ -1,24 +1,17 @@
 """How operators sign in to the admin."""
 
-from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.core.exceptions import ValidationError
 
-from config import address
+from config import address, rate_limit
 from config.logging import Logger
-from config.rate_limit import RateLimit, RateLimited
+from config.rate_limit import RateLimited
 
 ATTEMPTS = "10 per 15 minutes"
 
 log = Logger(__name__)
-
-
-@cache
-def _limit() -> RateLimit:
-    return RateLimit(ATTEMPTS, settings.REDIS_URL or "memory://")
 
 
 class LoginForm(AdminAuthenticationForm):
@@ -28,7 +21,7 @@ class LoginForm(AdminAuthenticationForm):
         """Check name and password. After too many attempts the right one is refused, too, without a look at it."""
         client = address.client(self.request) if self.request else ""
         try:
-            _limit().hit("login", f"{client} {self.cleaned_data.get('username')}".casefold())
+            rate_limit.at(ATTEMPTS).hit("login", f"{client} {self.cleaned_data.get('username')}".casefold())
             return super().clean()
         except RateLimited as exc:
             log.warning("operator_login_limited")

@@ -1,6 +1,5 @@
 """How many requests a user, or the address of refused tokens, may make (`RATE_LIMIT`)."""
 
-import threading
 from math import ceil
 from typing import NamedTuple
 
@@ -44,9 +43,9 @@ class RateLimited(Exception):
 class RateLimit:
     """Counts requests by policy and identity, exactly, also under threads."""
 
-    def __init__(self, rate: str, storage_url: str) -> None:
+    def __init__(self, rate: str, redis_url: str | None) -> None:
         self._limit, self._seconds = Rate.parse(rate)
-        self._windows = windows.at(storage_url, self._seconds, metrics.POLICIES)
+        self._windows = windows.at(redis_url, self._seconds)
 
     def hit(self, policy: str, identity: str) -> Quota | None:
         """Count one request. Raises RateLimited where it is one too many; None, to let it pass, without the storage."""
@@ -63,26 +62,19 @@ class RateLimit:
 
 
 _limits: dict[tuple[str, str | None], RateLimit] = {}
-_one_thread = threading.Lock()  # two first requests at once must not make two storages, each with its own counters
 
 
-def _configured() -> RateLimit | None:
-    rate, redis_url = where = settings.RATE_LIMIT, settings.REDIS_URL
-    return _limits.get(where) or (_make(rate, redis_url) if rate else None)
-
-
-def _make(rate: str, redis_url: str | None) -> RateLimit:
-    with _one_thread:
-        if (rate, redis_url) not in _limits:
-            _limits[rate, redis_url] = RateLimit(rate, redis_url or "memory://")
-        return _limits[rate, redis_url]
+def at(rate: str) -> RateLimit:
+    """The process's one limit of this rate."""
+    where = rate, settings.REDIS_URL
+    return _limits.get(where) or _limits.setdefault(where, RateLimit(*where))  # the first of two at once
 
 
 class BearerAuth(security.BearerAuth):
     """Authenticates every operation on tasks, and counts: accepted tokens by user, refused ones by address."""
 
     def __call__(self, request: HttpRequest) -> Principal:
-        rate_limit = _configured()
+        rate_limit = at(settings.RATE_LIMIT) if settings.RATE_LIMIT else None
         try:
             principal = super().__call__(request)
         except InvalidToken as exc:

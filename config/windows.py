@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from config import metrics, tracebacks
 from config.logging import Logger
@@ -24,18 +24,11 @@ class Window(NamedTuple):
     seconds_left: float
 
 
-class Windows(Protocol):
-    """Windows by key."""
-
-    def hit(self, key: str) -> Window | None:
-        """Count one request. None where it could not be counted."""
-
-
-def at(url: str, seconds: int, policies: Iterable[str]) -> Mapping[str, Windows]:
-    """Windows of so many seconds for each policy, at `memory://` or a Redis URL."""
-    if url.startswith("memory:"):  # each with room of its own: a flood of addresses must not push out users
-        return {policy: MemoryWindows(seconds) for policy in policies}
-    return dict.fromkeys(policies, RedisWindows(url, seconds))
+def at(redis_url: str | None, seconds: int) -> Mapping[str, "MemoryWindows | RedisWindows"]:
+    """Windows of so many seconds for each policy: in memory, or in Redis if it has a URL."""
+    if redis_url is None:  # each with room of its own: a flood of addresses must not push out users
+        return {policy: MemoryWindows(seconds) for policy in metrics.POLICIES}
+    return dict.fromkeys(metrics.POLICIES, RedisWindows(redis_url, seconds))
 
 
 class MemoryWindows:

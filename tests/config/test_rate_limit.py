@@ -1,6 +1,5 @@
 """RATE_LIMIT: exact, per user, and per address where the token is refused."""
 
-import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +8,7 @@ import http_sf
 import pytest
 from pytest_django import Settings
 
+from config import rate_limit
 from config.rate import Rate
 from tests import live
 from tests.authjwt import forge
@@ -18,10 +18,10 @@ from tests.shapes import assert_error
 
 
 @pytest.fixture(autouse=True)
-def _three_a_minute(settings: Settings) -> None:
-    """A storage of its own for each test: the URL tells the counters apart."""
-    settings.RATE_LIMIT = "3/minute"
-    settings.REDIS_URL = f"memory://{uuid.uuid4()}"
+def _three_a_minute(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With counters of its own for each test."""
+    settings.RATE_LIMIT, settings.REDIS_URL = "3/minute", None
+    monkeypatch.setattr(rate_limit, "_limits", {})
 
 
 def _items(answer: Answer, name: str) -> list[tuple[str, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from threading import Barrier
 
 import pytest
 
-from config import metrics, windows
+from config import windows
 from config.rate_limit import RateLimit
 from config.windows import MAX_WINDOWS, MemoryWindows, RedisWindows
 from tests.parts import Redis
@@ -77,7 +77,7 @@ def test_memory_lets_ended_windows_go() -> None:
 
 
 def test_flood_of_addresses_does_not_push_out_users() -> None:
-    memory = windows.at("memory://", 60, metrics.POLICIES)
+    memory = windows.at(None, 60)
     memory["user"].hit("alice")
     for n in range(MAX_WINDOWS + 1):
         memory["address"].hit(f"address-{n}")
