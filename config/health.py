@@ -82,16 +82,12 @@ class _Check:
         self._connection = connection
         self._latest = latest
         self._passed = False
-        self._done = threading.Event()
+        self.done = threading.Event()
         threading.Thread(target=self._ask, name="database-probe", daemon=True).start()
-
-    @property
-    def done(self) -> bool:
-        return self._done.is_set()
 
     def passed(self) -> bool:
         """Whether the database has answered, within the time that a caller waits."""
-        return self._done.wait(ANSWER_SECONDS) and self._passed
+        return self.done.wait(ANSWER_SECONDS) and self._passed
 
     def _ask(self) -> None:
         # A connection that broke since the last question says nothing of the database as it is: hence the second try.
@@ -100,7 +96,7 @@ class _Check:
             log.warning("database_unavailable", **tracebacks.facts(failure.__cause__ or failure))
         self._passed = failure is None
         self._latest.note(self.started_at, passed=self._passed)
-        self._done.set()
+        self.done.set()
 
     def _select(self) -> Exception | None:
         """What went wrong, if anything did."""
@@ -117,8 +113,7 @@ class _Check:
 class DatabaseProbe:
     """Asks over a connection of its own, one question at a time, so that a database that hangs holds up nobody."""
 
-    def __init__(self, alias: str = DEFAULT_DB_ALIAS) -> None:
-        self._alias = alias
+    def __init__(self) -> None:
         self._one_caller = threading.Lock()
         self._latest = _Latest()
         self._check: _Check | None = None
@@ -126,7 +121,7 @@ class DatabaseProbe:
     def connected(self, *, max_age: float = 0.0) -> bool:
         """Whether the database answers: now, or to a question that any worker asked at most `max_age` seconds ago."""
         with self._one_caller:
-            if self._check is None or self._check.done:
+            if self._check is None or self._check.done.is_set():
                 if (latest := self._latest.younger_than(max_age)) is not None:
                     return latest
                 self._check = _Check(self._connection, self._latest)
@@ -135,7 +130,7 @@ class DatabaseProbe:
 
     @cached_property
     def _connection(self) -> BaseDatabaseWrapper:
-        connection = connections.create_connection(self._alias)
+        connection = connections.create_connection(DEFAULT_DB_ALIAS)
         connection.inc_thread_sharing()
         return connection
 
