@@ -3,10 +3,9 @@
 Whatever cannot be had in a few seconds is missing, and the page says so; it never fails for it.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.contrib import admin
 from django.db import Error, connections, transaction
@@ -18,11 +17,7 @@ from config.health import READY_SECONDS, probe
 from config.logging import Logger
 from tasks import statistics
 from tasks.models import Task
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tasks.statistics import Day, Statistics
+from tasks.statistics import Day, Statistics
 
 PLOT_HEIGHT = 100  # of the SVG's own units; the style sheet says how large that is on the screen
 DAY_WIDTH = 10
