@@ -58,7 +58,7 @@ def requests(get_response: GetResponse) -> GetResponse:
             response = get_response(request)
         finally:
             IN_PROGRESS.dec()
-        answered, duration = _series(method, _route(request), response.status_code)
+        answered, duration = _series(method, route(request) or UNMATCHED, response.status_code)
         answered.inc()
         duration.observe(time.perf_counter() - started)
         return response
@@ -71,10 +71,10 @@ def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(method, route, str(status)), DURATION.labels(method, route)
 
 
-def _route(request: HttpRequest) -> str:
-    """The pattern, never the path."""
+def route(request: HttpRequest) -> str | None:
+    """The pattern, never the path: ids are for nobody. None for a path that is no route's, and for files."""
     match = request.resolver_match
-    return UNMATCHED if match is None or match.url_name == UNMATCHED else f"/{match.route}"
+    return f"/{match.route}" if match and match.url_name != UNMATCHED else None
 
 
 def _count_fetch(succeeded: bool) -> None:  # noqa: FBT001 (the observer's one argument)

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Callable
 from functools import lru_cache
 from typing import cast
 
@@ -17,10 +16,9 @@ from django.utils.cache import patch_vary_headers
 from authjwt.principal import Principal
 from config import correlation, errors, headers, metrics
 from config.logging import Logger
+from config.metrics import GetResponse
 from config.postgresql import patience
 from config.rate_limit import Quota
-
-GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 log = Logger("tasks_api.request")
 
@@ -44,7 +42,7 @@ def request_line(get_response: GetResponse) -> GetResponse:
         log.info(
             "request",
             method=method,
-            route=_route(request),
+            route=metrics.route(request),
             status=response.status_code,
             ms=round((time.perf_counter() - started) * 1000, 2),
             user=principal and user_digest(principal.user_id),
@@ -53,12 +51,6 @@ def request_line(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
-
-
-def _route(request: HttpRequest) -> str | None:
-    """The pattern, never the path: ids are not for the log. None for a path that is no route's, and for files."""
-    match = request.resolver_match
-    return f"/{match.route}" if match and match.url_name != metrics.UNMATCHED else None
 
 
 @lru_cache(maxsize=1024)

@@ -1,15 +1,15 @@
 """Which way a request goes: the API's straight to their operation, all others on to what operators' pages need."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, URLPattern
 
 from config.api import api
+from config.metrics import GetResponse
 
-GetResponse = Callable[[HttpRequest], HttpResponseBase]
 Route = tuple[ResolverMatch, Mapping[str, str]]
 
 NO_PARAMETERS: Mapping[str, str] = {}
