@@ -14,7 +14,3 @@ class OperatorRouter:
     def allow_migrate(self, db: str, _app_label: str, **_hints: object) -> bool:
         """Only the owner changes the schema."""
         return db == "operator"
-
-    def allow_relation(self, *_instances: Model, **_hints: object) -> bool:
-        """Both connections lead to one database."""
-        return True

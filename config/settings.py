@@ -57,7 +57,6 @@ ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 APPEND_SLASH = False
 FORCE_SCRIPT_NAME = ""  # at the root of its host; Django would look for other roots in every request
-USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
 FORMAT_MODULE_PATH = "config.formats"
@@ -75,7 +74,6 @@ TEMPLATES = [
         },
     }
 ]
-
 
 DATABASES = databases.connections(ENVIRONMENT.database_url, ENVIRONMENT.database_url_unpooled)
 DATABASE_ROUTERS = ["config.routers.OperatorRouter"]
