@@ -6,13 +6,11 @@ from threading import Thread
 
 from config.connection import Connection
 
-Work = Callable[[Connection], None]
-
 
 class Threads:
     """At most `size` of them, each started when all others have work."""
 
-    def __init__(self, size: int, work: Work) -> None:
+    def __init__(self, size: int, work: Callable[[Connection], None]) -> None:
         self._size, self._work = size, work
         self._queue: SimpleQueue[Connection | None] = SimpleQueue()
         self._idle: list[None] = []  # one for each thread that is; appended to by threads, taken from by `submit` alone

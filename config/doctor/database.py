@@ -60,11 +60,7 @@ def _connection(alias: str, name: str) -> Iterator[Finding]:
             yield _clock(name, connection)
     except Error as exc:
         advice = f"Is {VARIABLES[alias]} what the database's console shows, and is the database on?"
-        yield Finding(name, State.FAIL, f"cannot be reached: {_one_line(exc)}", advice)
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())
+        yield Finding(name, State.FAIL, f"cannot be reached: {' '.join(str(exc).split())}", advice)
 
 
 def _reached(name: str, connection: BaseDatabaseWrapper) -> Finding:

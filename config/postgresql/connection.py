@@ -105,7 +105,7 @@ def connect(**parameters: Any) -> Connection:  # noqa: ANN401 (libpq's)
 
 def _connect_aside(parameters: dict[str, Any]) -> Connection:
     """Connect in a thread that can be left behind: libpq bounds each address by itself, and the resolver not at all."""
-    late = _late[_way(parameters)]
+    late = _late[tuple(parameters.get(name) for name in ("host", "port", "dbname", "user", "application_name"))]
     while late:
         connection = late.popleft()
         if connection.alive:
@@ -138,7 +138,3 @@ def _fulfil(outcome: Future[Connection], parameters: dict[str, Any]) -> None:
 def _keep(late: deque[Connection], outcome: Future[Connection]) -> None:
     if outcome.exception() is None:
         late.append(outcome.result())
-
-
-def _way(parameters: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(parameters.get(name) for name in ("host", "port", "dbname", "user", "application_name"))
