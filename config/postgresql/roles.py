@@ -3,7 +3,7 @@
 All of it can be done again, and writes only what differs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.apps import apps
@@ -32,8 +32,9 @@ def prepare_owner(database: BaseDatabaseWrapper, role: str, password: str | None
         _run(cursor, "GRANT USAGE, CREATE ON SCHEMA public TO {}", role)
         if role != _one(cursor, "SELECT current_user"):
             _run(cursor, "GRANT {} TO CURRENT_USER", role)
-            for table in _owned_tables(cursor):
-                _run(cursor, "ALTER TABLE {} OWNER TO {}", table, role)
+            for table in _tables(cursor):
+                if _one(cursor, f"SELECT relowner = current_user::regrole {_OF_TABLE}", table):
+                    _run(cursor, "ALTER TABLE {} OWNER TO {}", table, role)
             for function in _owned_functions(cursor):
                 cursor.execute(sql.SQL("ALTER FUNCTION {} OWNER TO {}").format(sql.SQL(function), sql.Identifier(role)))
             for table, policy in _policies_of_current_user(cursor):
@@ -111,19 +112,14 @@ def _too_mighty(cursor: CursorWrapper, role: str) -> list[str]:
     return [attribute for attribute, has in cursor.fetchall() if has]
 
 
-def _tables(cursor: CursorWrapper, app_label: str | None = None) -> Iterator[str]:
-    """Yield the existing tables of an app; without one, of all apps and of Django's migrations."""
+def _tables(cursor: CursorWrapper, app_label: str | None = None) -> list[str]:
+    """The existing tables of an app; without one, of all apps and of Django's migrations."""
     holder = apps if app_label is None else apps.get_app_config(app_label)
     wanted = [model._meta.db_table for model in holder.get_models(include_auto_created=True)]
     if app_label is None:
         wanted.append("django_migrations")
     cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NOT NULL", [wanted])
-    yield from [name for (name,) in cursor.fetchall()]
-
-
-def _owned_tables(cursor: CursorWrapper) -> list[str]:
-    owned = f"SELECT relowner = current_user::regrole {_OF_TABLE}"
-    return [table for table in _tables(cursor) if _one(cursor, owned, table)]
+    return [name for (name,) in cursor.fetchall()]
 
 
 def _owned_functions(cursor: CursorWrapper) -> list[str]:
