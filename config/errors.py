@@ -7,12 +7,7 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.core.exceptions import (
-    BadRequest,
-    PermissionDenied,
-    RequestDataTooBig,
-    SuspiciousOperation,
-)
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
@@ -126,7 +121,7 @@ def _rate_limited(quota: Quota) -> HttpResponse:
 
 
 def _validation_error(exc: ValidationError) -> HttpResponse:
-    details = [f"{_location(error['loc'])}: {_reason(error)}" for error in exc.errors]
+    details = [f"{_location(error['loc'])}: {error['msg'].removeprefix('Value error, ')}" for error in exc.errors]
     if any(error["loc"][0] == "path" for error in exc.errors):
         return error_response(422, "Invalid task ID format", details)
     return error_response(422, "The request is not valid", details)
@@ -137,10 +132,6 @@ def _location(loc: tuple[str | int, ...]) -> str:
     source, *names = loc
     inner = names[1:] if source == "body" else names
     return ".".join(str(name)[: SHOWN_CHARACTERS // 2] for name in inner) or str(source)
-
-
-def _reason(error: dict[str, str]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _invalid_token(exc: InvalidToken) -> HttpResponse:

@@ -108,7 +108,6 @@ KEY = {
     "example": '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
 }
 
-IN_QUERIES = ("ListParameters",)  # whose fields are parameters, and which ninja lists as schemas too
 PAGED = {"listTasks"}
 
 QUOTA = ("RateLimit-Policy", "RateLimit")
@@ -137,13 +136,7 @@ RESPONSES: dict[int, tuple[str, str, str, list[str], tuple[str, ...]]] = {
         [],
         (*QUOTA, "Retry-After"),
     ),
-    410: (
-        "Expired",
-        "The token is older than 30 days",
-        "The token is too old: start again without it",
-        [],
-        QUOTA,
-    ),
+    410: ("Expired", "The token is older than 30 days", "The token is too old: start again without it", [], QUOTA),
     412: (
         "PreconditionFailed",
         "The task is there, and not what `If-Match` or `If-None-Match` ask for; nothing was done",
@@ -176,8 +169,7 @@ def complete(document: OpenAPISchema) -> OpenAPISchema:
     """Add the shared headers and error responses, in place."""
     components = document["components"]
     components["headers"] = HEADERS
-    for name in IN_QUERIES:
-        del components["schemas"][name]
+    del components["schemas"]["ListParameters"]  # its fields are parameters, and ninja lists it as a schema too
     components["schemas"]["Error"] = errors.Error.model_json_schema()
     components["parameters"] = {
         name: {"in": "header", "name": name} | _string(description, TAG) for name, description in CONDITIONS.items()
@@ -205,7 +197,7 @@ def _complete(operation: dict[str, Any], *, keyed: bool, with_id: bool) -> None:
             ("Content-Disposition",): "text/csv" in response.get("content", ()),
         }
         names = [name for names, there in some.items() if there for name in names]
-        response["headers"] = _refs("X-Request-ID", "Cache-Control", *names)
+        response["headers"] = _headers(*names)
     if keyed:
         operation["parameters"] += [KEY]
     if with_id:
@@ -249,7 +241,7 @@ def _error(status: int) -> dict[str, Any]:
     _, description, message, details, headers = RESPONSES[status]
     return {
         "description": description,
-        "headers": _refs("X-Request-ID", "Cache-Control", *headers),
+        "headers": _headers(*headers),
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/Error"},
@@ -259,11 +251,11 @@ def _error(status: int) -> dict[str, Any]:
     }
 
 
-def _refs(*names: str) -> dict[str, dict[str, str]]:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+def _headers(*names: str) -> dict[str, dict[str, str]]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", "Cache-Control", *names)}
 
 
 NOT_MODIFIED = {
     "description": "What is asked for is what `If-None-Match` names",
-    "headers": _refs("X-Request-ID", "Cache-Control", "ETag", *QUOTA),
+    "headers": _headers("ETag", *QUOTA),
 }
