@@ -12,12 +12,11 @@ OTHER_KEY_SOURCES = ("BETTER_AUTH_URL", "BETTER_AUTH_JWKS_URL", "BETTER_AUTH_SEC
 
 def write(example: Path, target: Path, environ: Mapping[str, str]) -> bool:
     """Write `target`, readable by its owner only, unless it is there. Returns whether it was written."""
-    filled = {"SECRET_KEY"}
+    filled = {"SECRET_KEY="}
     if not any(environ.get(name) for name in OTHER_KEY_SOURCES):
-        filled.add("BETTER_AUTH_SECRET")
+        filled.add("BETTER_AUTH_SECRET=")
     lines = [
-        f"{line}{secrets.token_urlsafe(48)}" if line.removesuffix("=") in filled and line.endswith("=") else line
-        for line in example.read_text().splitlines()
+        f"{line}{secrets.token_urlsafe(48)}" if line in filled else line for line in example.read_text().splitlines()
     ]
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -13,7 +13,6 @@ from django.db.migrations.executor import MigrationExecutor
 from authjwt.rules import LEEWAY
 from config.doctor.findings import Finding, State
 from config.postgresql import roles
-from config.postgresql.roles import RIGHTS
 from tasks.models import Task
 
 VARIABLES = {"default": "DATABASE_URL", "operator": "DATABASE_URL_UNPOOLED"}
@@ -162,24 +161,19 @@ def rights() -> Iterator[Finding]:
     """The API's role may do what the API does."""
     table = Task._meta.db_table
     try:
-        with _connected("default") as connection:
-            (exists, role) = _ask(connection, "SELECT to_regclass(%s) IS NOT NULL, current_user", [table])
-            allowed = [
-                right
-                for right in RIGHTS
-                if exists and _ask(connection, "SELECT has_table_privilege(%s, %s)", [table, right])[0]
-            ]
+        with _connected("default") as connection, connection.cursor() as cursor:
+            exists, role = _ask(connection, "SELECT to_regclass(%s) IS NOT NULL, current_user", [table])
+            lacking = roles.lacking(cursor, role, table) if exists else []
     except Error:
         yield Finding("rights", State.SKIP, "needs the API's connection")
         return
-    lacking = [right for right in RIGHTS if right not in allowed]
     if not exists:
         yield Finding("rights", State.FAIL, f"{role} sees no table {table}", "Run manage.py migrate.")
     elif lacking:
         advice = f"Run manage.py migrate, which grants what {role} lacks."
         yield Finding("rights", State.FAIL, f"{role} may not {', '.join(lacking)} on {table}", advice)
     else:
-        yield Finding("rights", State.OK, f"{role} may {', '.join(RIGHTS)} on {table}")
+        yield Finding("rights", State.OK, f"{role} may {', '.join(roles.RIGHTS)} on {table}")
 
 
 def row_security() -> Iterator[Finding]:

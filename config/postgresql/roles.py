@@ -51,10 +51,15 @@ def prepare_api(database: BaseDatabaseWrapper, role: str, password: str | None =
 
 def admit(cursor: CursorWrapper, role: str) -> None:
     """Let `role` read and write the tables of tasks, and no others."""
-    has = "SELECT has_table_privilege(%s, %s, %s)"
     for table in _tables(cursor, "tasks"):
-        if missing := [right for right in RIGHTS if not _one(cursor, has, role, table, right)]:
+        if missing := lacking(cursor, role, table):
             _run(cursor, f"GRANT {', '.join(missing)} ON {{}} TO {{}}", table, role)
+
+
+def lacking(cursor: CursorWrapper, role: str, table: str) -> list[str]:
+    """What the API does with its tables, and `role` may not do with this one."""
+    has = "SELECT has_table_privilege(%s, %s, %s)"
+    return [right for right in RIGHTS if not _one(cursor, has, role, table, right)]
 
 
 def exists(cursor: CursorWrapper, role: str) -> bool:
