@@ -26,7 +26,6 @@ timeout = 30
 graceful_timeout = bounds.GRACEFUL_SECONDS
 keepalive = bounds.KEEP_ALIVE_SECONDS
 http_parser = "fast"
-sendfile = False  # it would wait for the client; static files are small
 limit_request_line = bounds.REQUEST_LINE_BYTES
 limit_request_fields = bounds.FIELDS
 limit_request_field_size = bounds.FIELD_BYTES
