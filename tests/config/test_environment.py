@@ -22,11 +22,6 @@ NAMES = [name.upper() for name in Environment.model_fields]
     ("name", "value"),
     [
         ("DATABASE_URL", "mysql://user:s3cr3t@host/db"),
-        ("DATABASE_URL", "postgresql://user:s3cr3t@host:port/db"),
-        ("DATABASE_URL", "postgresql://user:s3cr3t@host"),
-        ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?nonsense=1"),
-        ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?sslmode=always"),
-        ("DATABASE_URL", "postgresql://user:s3cr3t@host/db?connect_timeout=abc"),
         ("DATABASE_URL_UNPOOLED", "s3cr3t"),
         ("BETTER_AUTH_JWT_MODE", "s3cr3t"),
         ("CORS_ORIGINS", "*"),
