@@ -83,7 +83,6 @@ CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 PostgreSQLURL = Annotated[str, AfterValidator(databases.check_url)]
 Origin = Annotated[str, AfterValidator(_http_origin)]
 Host = Annotated[str, AfterValidator(_host)]
-RedisURL = Annotated[str, AfterValidator(_redis_url)]
 
 
 class Environment(BaseModel):
@@ -137,7 +136,7 @@ class Environment(BaseModel):
         default="600/minute",
         description="requests per user, and per address for refused tokens; empty: off",
     )
-    redis_url: RedisURL | None = Field(
+    redis_url: Annotated[str, AfterValidator(_redis_url)] | None = Field(
         default=None, description="shared counters of the rate limit for several processes or machines"
     )
     trusted_proxy_hops: int = Field(

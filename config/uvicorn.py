@@ -115,7 +115,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        if self._stopped_for_upgrade():
+        if self.parser.should_upgrade() and self._should_upgrade():
             return
         self.headers = []  # for trailers, which would land among the headers of the request, Authorization for one
         self._in_head, self._head_bytes = False, 0
@@ -125,9 +125,6 @@ class Protocol(HttpToolsProtocol):
     def _should_upgrade(self) -> bool:
         """Take up again, with `handle_websocket_upgrade`, where the parser stopped. For CONNECT there is no way."""
         return self.parser.get_method() != b"CONNECT"
-
-    def _stopped_for_upgrade(self) -> bool:
-        return self.parser.should_upgrade() and self._should_upgrade()
 
     def handle_websocket_upgrade(self) -> None:
         """Ignore the wish to speak another protocol, as a server may (RFC 9110, section 7.8).
