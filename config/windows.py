@@ -40,9 +40,6 @@ class MemoryWindows:
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()  # the first to end comes first
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self._windows)
-
     def hit(self, key: str) -> Window:
         with self._lock:
             now = time.monotonic()
