@@ -140,17 +140,22 @@ def bounded_asgi(application: ASGIApplication, limit: int) -> ASGIApplication:
     async def bounded(scope: dict[str, Any], receive: Receive, send: Any) -> None:  # noqa: ANN401 (ASGI's)
         headers = [(name, value) for name, value in scope["headers"] if name != b"transfer-encoding"]
         declared = dict(headers).get(b"content-length")
+        body = receive
         if declared is None:
             data = await _receive(receive, limit)
             if data is None:
                 return
             scope = {**scope, "headers": [*headers, (b"content-length", b"%d" % len(data))]}
-            receive = _replay(data)
+            body = _replay(data)
         elif int(declared) > limit:
-            receive = _replay(b"")
-        else:
-            receive = _until_whole(receive)
-        await application(scope, receive, send)
+            body = _replay(b"")
+        answered = asyncio.Event()
+
+        async def answer(message: Message) -> None:
+            answered.set()
+            await send(message)
+
+        await application(scope, _listen(body, answered, receive), answer)
 
     return bounded
 
@@ -177,22 +182,26 @@ def _replay(data: bytes) -> Receive:
     async def replay() -> Message:
         return {"type": "http.request", "body": data, "more_body": False}
 
-    return _until_whole(replay)
+    return replay
 
 
-def _until_whole(receive: Receive) -> Receive:
-    """After the body, say nothing: that the client has left would have Django forget a request whose view goes on.
+def _listen(body: Receive, answered: asyncio.Event, receive: Receive) -> Receive:
+    """The body; then, once the answer has begun, that the client has left, so that Django makes no more of it.
 
-    What the view then writes would have no line in the log. Django gives up listening once it has the response.
+    Said before, it would have Django forget a request whose view goes on: what that writes would have no line in the
+    log.
     """
     whole = False
 
-    async def until_whole() -> Message:
+    async def listen() -> Message:
         nonlocal whole
-        if whole:
-            await asyncio.Event().wait()  # which nobody sets
-        message = await receive()
-        whole = not message.get("more_body", False)
+        if not whole:
+            message = await body()
+            whole = not message.get("more_body", False)
+            return message
+        await answered.wait()
+        while (message := await receive())["type"] != "http.disconnect":
+            pass  # more of a body that was refused
         return message
 
-    return until_whole
+    return listen

@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, StreamingHttpResponse
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from config import bounds
+from config.body import bounded_asgi
 from config.uvicorn import Protocol
 
 SECONDS = 0.1  # a client has, here
@@ -67,6 +70,24 @@ async def _ok(_scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
+class _Endless(ASGIHandler):
+    """Django, with an answer that does not end by itself."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+
+    async def get_response_async(self, _request: HttpRequest) -> StreamingHttpResponse:
+        return StreamingHttpResponse(self._zeros())
+
+    async def _zeros(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield bytes(2**16)
+                await asyncio.sleep(0)
+        finally:
+            self.ended.set()
+
+
 def test_answer_is_broken_off_where_its_request_stays_away() -> None:
     async def run() -> bytes:
         async with _connected(_begin_and_wait) as (_, reader, writer):
@@ -75,6 +96,18 @@ def test_answer_is_broken_off_where_its_request_stays_away() -> None:
             return received + await asyncio.wait_for(reader.read(), 20 * SECONDS)
 
     assert asyncio.run(run()).endswith(b"\r\n\r\na")
+
+
+def test_answer_is_not_made_on_for_a_client_that_has_left() -> None:
+    async def run() -> None:
+        django = _Endless()
+        async with _connected(bounded_asgi(django, 0)) as (_, reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            await asyncio.wait_for(django.ended.wait(), 50 * SECONDS)
+
+    asyncio.run(run())
 
 
 def test_client_that_takes_some_is_waited_for() -> None:
