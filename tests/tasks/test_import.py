@@ -1,5 +1,6 @@
 """`export_user` and `import_user`: what leaves comes back, whole, and nothing else does."""
 
+import datetime as dt
 import io
 import json
 import os
@@ -294,6 +295,15 @@ def test_export_is_of_this_user_only(tasks: list[Row]) -> None:
 def test_user_id_that_cannot_be_is_misuse(command: str, sub: str) -> None:
     with pytest.raises(CommandError, match="a user id has"):
         call_command(command, sub, *(["file.json"] if command == "import_user" else []))
+
+
+def test_import_is_one_transaction() -> None:
+    records = [Record(number, _line()) for number in range(1, 4)]
+    with pytest.raises(Refused):
+        import_tasks("alice-moves", [*records, records[0]])
+    assert not ALICE.exists()
+    assert import_tasks("alice-moves", records) == Outcome(3, 0, 0)
+    assert ALICE.filter(created_at=dt.datetime(2026, 11, 20, 11, 31, 30, 537123, dt.UTC)).count() == 3
 
 
 def test_imports_at_once_wait_for_each_other() -> None:
