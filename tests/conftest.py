@@ -2,7 +2,8 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -27,14 +28,27 @@ if os.environ.get("CI"):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Whoever uses the database, or speaks HTTP to us, uses it in both roles.
 
-    Said here for pytest-django, which looks before the fixtures, and makes what is asked for only. Files of tests that
-    start servers come first, in whatever order they are: else one that takes long may come last, and all wait for it.
+    Said here for pytest-django, which looks before the fixtures, and makes what is asked for only.
     """
     for item in items:
         if "transport" in getattr(item, "fixturenames", ()) or item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.django_db(databases=["default", "operator"]), append=False)
     yield
-    items.sort(key=lambda item: item.path.parent.name not in {"tests", "neon", "web", "browser", "better_auth"})
+    turns = _turns(item.path for item in items)
+    items.sort(key=lambda item: turns[item.path])
+
+
+def _turns(paths: Iterable[Path]) -> dict[Path, float]:
+    """When each file comes, from 0 to 1, in whatever order they are.
+
+    Tests that start servers wait much: others use the processors meanwhile. None of them comes last, and is waited for.
+    """
+    files = dict.fromkeys(paths)
+    waiting = [path for path in files if path.parent.name in {"tests", "neon", "web", "browser", "better_auth"}]
+    busy = [path for path in files if path not in waiting]
+    return {path: 0.8 * number / len(waiting) for number, path in enumerate(waiting)} | {
+        path: number / len(busy) for number, path in enumerate(busy)
+    }
 
 
 @pytest.fixture(scope="session")
