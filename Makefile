@@ -1,6 +1,7 @@
 # `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+unexport PYTHONDONTWRITEBYTECODE # every process would compile everything again
 
 # The first Python that is new enough; `make PYTHON=...` names another.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
