@@ -60,14 +60,17 @@ def run(port: int, script: Script, connections: int, seconds: int) -> Load:
 
 
 def send(port: int, requests: Iterable[bytes], connections: int = 1) -> None:
-    """Send these requests, one at a time on each of the connections. Raises RuntimeError if one is refused."""
-    with ExitStack() as stack:
-        socks = [stack.enter_context(create_connection(("127.0.0.1", port), 10)) for _ in range(connections)]
-        turns = iter(requests)
-        while batch := list(islice(turns, connections)):
-            for sock, request in zip(socks, batch, strict=False):
+    """Send these requests, so many at a time, each on a connection of its own, which no server has to keep.
+
+    Raises RuntimeError if one is refused.
+    """
+    turns = iter(requests)
+    while batch := list(islice(turns, connections)):
+        with ExitStack() as stack:
+            socks = [stack.enter_context(create_connection(("127.0.0.1", port), 10)) for _ in batch]
+            for sock, request in zip(socks, batch, strict=True):
                 sock.sendall(request)
-            for sock, request in zip(socks, batch, strict=False):
+            for sock, request in zip(socks, batch, strict=True):
                 _expect_success(sock, request)
 
 
