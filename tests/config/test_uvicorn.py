@@ -98,12 +98,15 @@ def test_answer_is_broken_off_where_its_request_stays_away() -> None:
     assert asyncio.run(run()).endswith(b"\r\n\r\na")
 
 
-def test_answer_is_not_made_on_for_a_client_that_has_left() -> None:
+@pytest.mark.parametrize(("head", "rest"), [(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b""), (HEAD, b"1")])
+def test_answer_is_not_made_on_for_a_client_that_has_left(head: bytes, rest: bytes) -> None:
     async def run() -> None:
         django = _Endless()
         async with _connected(bounded_asgi(django, 0)) as (_, reader, writer):
-            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            writer.write(head)
             await reader.readuntil(b"\r\n\r\n")
+            writer.write(rest)  # of a body that is not wanted
+            await reader.read(2**16)
             writer.close()
             await asyncio.wait_for(django.ended.wait(), 50 * SECONDS)
 
