@@ -20,7 +20,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from authjwt.refusal import Reason
-from config import __version__, metrics
+from config import __version__, exposition, metrics
 from tests import live
 from tests.authjwt import forge
 from tests.authjwt.configuration import variables
@@ -267,10 +267,19 @@ def test_file_that_is_still_empty_does_not_stop_the_scraper(tmp_path: Path) -> N
         assert measured.value("process_open_fds", worker="0")
 
 
+def test_file_that_goes_meanwhile_holds_nothing(tmp_path: Path) -> None:
+    assert exposition._size(tmp_path / "gauge_livesum_7.db") == 0
+
+
 def test_uvicorn_counts_too(uvicorn: Measured) -> None:
     before = uvicorn.value("http_requests_total", method="GET", route="/livez", status="200") or 0
     _many(uvicorn, 100, "/livez")
     assert uvicorn.value("http_requests_total", method="GET", route="/livez", status="200") == before + 100
+
+
+def test_metrics_are_on_their_own_port_under_uvicorn_too(uvicorn: Measured) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"http://127.0.0.1:{uvicorn.port}/livez", timeout=10)
 
 
 def test_requests_beyond_a_limit_are_counted_by_policy(uvicorn: Measured) -> None:

@@ -136,6 +136,13 @@ def test_redis_that_is_away_costs_little_and_one_log_line(away: str, log: io.Str
     assert "127.0.0.1" not in line, "a URL may hold a password"
 
 
+def test_requests_that_miss_redis_at_once_are_one_log_line(away: str, log: io.StringIO) -> None:
+    shared = RedisWindows(away, 60)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(shared.hit, "abcdefgh")) == [None] * 8
+    assert log.getvalue().count("rate_limit_storage_unavailable") == 1
+
+
 def test_redis_that_is_back_counts_again_within_a_second_or_so(redis: Redis) -> None:
     shared = RedisWindows(redis.url, 60)
     with redis.frozen():
