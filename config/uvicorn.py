@@ -50,7 +50,7 @@ async def _shut_down(self: Server, sockets: list[socket.socket] | None = None) -
     """Let in who stands at the door, close it really, see everybody through, and end with status 0."""
     listeners = [listener for server in self.servers for listener in server.sockets]
     while select.select(listeners, [], [], 0)[0]:  # noqa: ASYNC110 (a turn of the loop lets them in)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # pragma: no cover (somebody has to come in that very moment)
     if self.config.fd is not None and sockets is None:  # in a process of several, the number stands for another file
         os.close(self.config.fd)  # uvicorn listens on a copy, and closes only that
     await _shutdown(self, sockets)
