@@ -117,7 +117,7 @@ def _days(tasks: TaskQuerySet) -> tuple[Day, ...]:
 
 def _per_day(tasks: TaskQuerySet, name: str, since: dt.date) -> dict[dt.date, int]:
     midnight = dt.datetime.combine(since, dt.time.min, dt.UTC)
-    recent = tasks.filter(**{f"{name}__gte": midnight}).annotate(date=TruncDate(name, tzinfo=dt.UTC))
+    recent = tasks.of_all_users().filter(**{f"{name}__gte": midnight}).annotate(date=TruncDate(name, tzinfo=dt.UTC))
     return dict(recent.order_by().values_list("date").annotate(tasks=Count("*")))
 
 

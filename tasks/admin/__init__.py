@@ -46,7 +46,7 @@ class TaskAdmin(TaskAdminBase):
     change_list_template = "admin/tasks/task/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> TaskQuerySet:
-        return Task.objects.using("operator")
+        return Task.objects.using("operator").of_all_users()
 
     # The list
 

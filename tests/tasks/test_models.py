@@ -116,7 +116,7 @@ def test_every_index_is_named_for_its_use() -> None:
         "task_user_in_order",
         "task_user_open_or_done",
         "task_user_revision",
-        "task_newest_first",
+        "task_of_all_newest_first",
         "task_words",
     }
 
