@@ -70,7 +70,7 @@ def newest() -> Statement:
         for model in (Task, Tombstone)
     )
     sql = f"SELECT greatest(({tasks.sql}), ({tombstones.sql}), 0)"
-    return Statement(sql, tasks.parameters + tombstones.parameters, tasks.using)
+    return Statement(sql, tasks.parameters + tombstones.parameters, tasks.using).prepared()
 
 
 _USER = Parameter("user_id", Task._meta.get_field("user_id"))

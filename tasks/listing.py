@@ -123,7 +123,8 @@ def _counted(
 @lru_cache(maxsize=256)
 def _whole(sort: str, filters: tuple[str, ...]) -> Statement:
     """A row: up to `size` + 1 tasks in JSON, and how many these are."""
-    return _joined(_part(_filtered(own(), filters), _SORTS[sort]))
+    whole = _joined(_part(_filtered(own(), filters), _SORTS[sort]))
+    return whole.prepared() if _has_index(_SORTS[sort], filters) else whole
 
 
 @lru_cache(maxsize=512)  # of 3072: each sort with any of the filters, and after a place or not
@@ -145,7 +146,13 @@ def _page(sort_name: str, filters: tuple[str, ...], *, after: bool) -> Statement
         f" FROM (SELECT *, ({newest.sql}) AS revision FROM ({page.sql}) AS page) AS page"
     )
     known = (_REVISION, _NUMBER) if after else (_SIZE, _REVISION, _NUMBER)
-    return Statement(sql, known + _parameters(every, newest, page), page.using)
+    counted = Statement(sql, known + _parameters(every, newest, page), page.using)
+    return counted.prepared() if _has_index(sort, filters) else counted
+
+
+def _has_index(sort: _Sort, filters: tuple[str, ...]) -> bool:
+    """Whether an index has just these tasks in this order. Any other plan depends on what is asked for."""
+    return not filters or (filters == ("completed",) and sort.fields == ("created_at", "id"))
 
 
 def _joined(rows: Statement) -> Statement:

@@ -119,7 +119,7 @@ def refused(user_id: str, task_id: UUID, when: Preconditions) -> NoReturn:
 def creating() -> Statement:
     """INSERT a task, and return it as `getting` does."""
     names = ("id", "user_id", *CLIENT_FIELDS)
-    return Task.objects.adding({name: parameter(name) for name in names}, [AS_JSON, AS_TAG])
+    return Task.objects.adding({name: parameter(name) for name in names}, [AS_JSON, AS_TAG]).prepared()
 
 
 @cache
@@ -130,19 +130,19 @@ def _create_once() -> Statement:
 @cache
 def getting(preconditions: tuple[str, ...] = ()) -> Statement:
     """SELECT one task, as JSON and with its tag."""
-    return statements.select(chosen(preconditions).as_json_with_tag())
+    return statements.select(chosen(preconditions).as_json_with_tag()).prepared()
 
 
 @cache
 def updating(names: tuple[str, ...], preconditions: tuple[str, ...]) -> Statement:
     """UPDATE these fields of one task, and return it as `getting` does."""
-    return chosen(preconditions).changing({name: parameter(name) for name in names}, [AS_JSON, AS_TAG])
+    return chosen(preconditions).changing({name: parameter(name) for name in names}, [AS_JSON, AS_TAG]).prepared()
 
 
 @cache
 def deleting(preconditions: tuple[str, ...]) -> Statement:
     """DELETE one task."""
-    return chosen(preconditions).removing()
+    return chosen(preconditions).removing().prepared()
 
 
 @cache
@@ -152,7 +152,7 @@ def _clear(most: int) -> Statement:
 
 @cache
 def _by_state() -> Statement:
-    return statements.select(own().values_list("completed").annotate(Count("id")))
+    return statements.select(own().values_list("completed").annotate(Count("id"))).prepared()
 
 
 def chosen(preconditions: tuple[str, ...]) -> TaskQuerySet:

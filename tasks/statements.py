@@ -6,7 +6,7 @@ once for its shape, and run with other values each time: the queryset stays the 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
@@ -36,6 +36,11 @@ class Statement:
     sql: str
     parameters: tuple[Any, ...]
     using: str
+    prepare: bool = False
+
+    def prepared(self) -> Self:
+        """The same, kept by the server, with one plan for all values: it must not depend on them."""
+        return replace(self, prepare=True)
 
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401 (by name of their `Parameter`)
         """Run it and return the rows."""
@@ -46,7 +51,8 @@ class Statement:
         return self._run(values)[1]
 
     def _run(self, values: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], int]:
-        ran: tuple[list[tuple[Any, ...]], int] = connections[self.using].fetch(self.sql, self.bound(values))  # type: ignore[attr-defined]  # of config.postgresql
+        database: Any = connections[self.using]  # of config.postgresql
+        ran: tuple[list[tuple[Any, ...]], int] = database.fetch(self.sql, self.bound(values), prepare=self.prepare)
         return ran
 
     def bound(self, values: Mapping[str, Any]) -> list[Any]:

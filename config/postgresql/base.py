@@ -10,9 +10,9 @@ from django.db.backends.postgresql import base
 from psycopg.pq.abc import PGresult
 
 from config import embedded
-from config.postgresql import patience
+from config.postgresql import patience, prepared
 from config.postgresql.connection import Connection, NotConnected, connect
-from config.postgresql.row_security import Cursor, bound, for_user
+from config.postgresql.row_security import Cursor, bound, for_user, set_user
 
 POOL_SECONDS = 0.5  # a request asks the pool again after them
 FRESH_SECONDS = 30.0  # a connection used within them, whose server said nothing since, needs no asking
@@ -46,10 +46,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         return self._used_at - before < FRESH_SECONDS or super().is_usable()
 
-    def fetch(self, sql: str, values: Sequence[Any]) -> tuple[list[tuple[Any, ...]], int]:
+    def fetch(self, sql: str, values: Sequence[Any], *, prepare: bool = False) -> tuple[list[tuple[Any, ...]], int]:
         """Run a statement as a cursor does, in a third of the calls. Returns its rows, and how many it touched.
 
-        In a transaction, and where somebody looks on (`connection.queries`), a cursor it is.
+        In a transaction, and where somebody looks on (`connection.queries`), a cursor it is. `prepare` has the server
+        keep the statement.
         """
         if self.in_atomic_block or self.queries_logged or self.execute_wrappers:
             with self.cursor() as cursor:
@@ -59,9 +60,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.ensure_connection()
         connection = cast("Connection", self.connection)
         with self.wrap_database_errors:
-            statement = bound(connection, sql, values)
-            secured = self.settings_dict.get("ROW_SECURITY")
-            result = connection.ask(for_user(connection, statement) if secured else statement)
+            secured = bool(self.settings_dict.get("ROW_SECURITY"))
+            result = prepared.ask(connection, *([set_user()] if secured else []), (sql, values)) if prepare else None
+            if result is None:
+                statement = bound(connection, sql, values)
+                result = connection.ask(for_user(connection, statement) if secured else statement)
             return _rows(connection, result), result.command_tuples or 0
 
     def close_if_unusable_or_obsolete(self) -> None:
@@ -95,6 +98,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 def _rows(connection: Connection, result: PGresult) -> list[tuple[Any, ...]]:
     if not result.nfields:
         return []
-    connection.reader.set_pgresult(result)
-    rows: list[tuple[Any, ...]] = connection.reader.load_rows(0, result.ntuples, tuple)
+    connection.transformer.set_pgresult(result)
+    rows: list[tuple[Any, ...]] = connection.transformer.load_rows(0, result.ntuples, tuple)
     return rows

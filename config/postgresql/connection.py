@@ -38,6 +38,7 @@ class Connection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (psycopg's)
         super().__init__(*args, **kwargs)
         self.answered_at = time.monotonic()
+        self.prepared: set[bytes] = set()  # names of statements that the server keeps
         self._counted = True
         metrics.DATABASE_CONNECTIONS.inc()
 
@@ -67,17 +68,16 @@ class Connection(psycopg.Connection[Any]):
     def ask(self, statements: str) -> PGresult:
         """Send statements in one message, and return the last one's result. Raises psycopg's errors."""
         with self.lock:
-            self.pgconn.send_query(statements.encode())
-            results = self.wait(execute(self.pgconn))
-        for result in results:
-            if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-                raise error_from_result(result, encoding="utf-8")
-        last: PGresult = results[-1]
-        return last
+            return checked(self.wait(self._asking(statements.encode())))
+
+    def _asking(self, statements: bytes) -> PQGen[list[PGresult]]:
+        self.pgconn.send_query(statements)
+        results: list[PGresult] = yield from execute(self.pgconn)
+        return results
 
     @cached_property
-    def reader(self) -> abc.Transformer:
-        """What makes Python's values of the rows of `ask`. Not before the connection is made: then it has its types."""
+    def transformer(self) -> abc.Transformer:
+        """Between Python's values and PostgreSQL's. Not before the connection is made: then it has its types."""
         return Transformer(self)
 
     @property
@@ -86,6 +86,14 @@ class Connection(psycopg.Connection[Any]):
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
         return self.answered_at > Connection.doubted_at and not poll.poll(0)
+
+
+def checked(results: list[PGresult]) -> PGresult:
+    """The last of the results. Raises psycopg's error for the first that is one."""
+    for result in results:
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise error_from_result(result, encoding="utf-8")
+    return results[-1]
 
 
 _attempts = threading.BoundedSemaphore(ATTEMPTS)

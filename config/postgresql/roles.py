@@ -22,6 +22,7 @@ API_SETTINGS = {
     "lock_timeout": "3s",
     "statement_timeout": "4s",  # what a request waits for
     "idle_in_transaction_session_timeout": "10s",
+    "enable_seqscan": "off",  # a plan that is kept from when there were few tasks has to do when there are many
 }
 
 

@@ -61,6 +61,11 @@ def for_user(connection: Connection[Any], statement: str) -> str:
     return f"SET LOCAL app.user_id = {_literal(connection, _user_id.get())};{statement}"
 
 
+def set_user() -> tuple[str, list[str]]:
+    """The same as a statement of its own, with its values."""
+    return "SELECT set_config('app.user_id', %s, true)", [_user_id.get()]
+
+
 def bound(connection: Connection[Any], query: str, values: Sequence[Any]) -> str:
     """The query with its values, as psycopg's `mogrify`, without an object for each of them."""
     return query % tuple([_literal(connection, value) for value in values])

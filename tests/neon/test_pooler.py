@@ -1,12 +1,17 @@
 """Through PgBouncer in transaction mode, with fewer connections to PostgreSQL than it has clients."""
 
+import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 
-from config.postgresql.connection import connect
-from config.postgresql.row_security import Cursor, acting_as
+import pytest
+
+from config.postgresql import prepared
+from config.postgresql.connection import Connection, connect
+from config.postgresql.row_security import Cursor, acting_as, set_user
 from tests.client import User
 from tests.neon.conftest import Database, served
 from tests.neon.load import at_once, lists
@@ -15,8 +20,26 @@ from tests.parts import PgBouncer, Proxy
 THREADS, STATEMENTS = 12, 300  # STATEMENTS=10000 has been run by hand
 
 
-def test_no_statement_without_a_filter_sees_foreign_rows(database: Database, pgbouncer: PgBouncer) -> None:
+def _bound(session: Connection, statement: str) -> set[str]:
+    return {user for (user,) in session.execute(statement)}
+
+
+def _prepared(session: Connection, statement: str) -> set[str]:
+    result = prepared.ask(session, set_user(), (statement, ()))
+    if result is None:
+        return _bound(session, statement)
+    return {(result.get_value(number, 0) or b"").decode() for number in range(result.ntuples)}
+
+
+@pytest.mark.parametrize("run", [_bound, _prepared])
+def test_no_statement_without_a_filter_sees_foreign_rows(
+    database: Database,
+    pgbouncer: PgBouncer,
+    run: Callable[[Connection, str], set[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Every thread is another user at each statement, and every third statement is nobody's."""
+    monkeypatch.setattr(prepared, "_given_up", threading.Event())
     users = [f"pooled-{number}" for number in range(THREADS)]
     url = pgbouncer.to(database.api_url)
 
@@ -26,14 +49,14 @@ def test_no_statement_without_a_filter_sees_foreign_rows(database: Database, pgb
             for turn in range(STATEMENTS):
                 user = users[(thread + turn) % THREADS]
                 if turn % 3 == 2:
-                    seen.append((None, {row[0] for row in session.execute("SELECT user_id FROM tasks_task")}))
+                    seen.append((None, run(session, "SELECT user_id FROM tasks_task")))
                     continue
                 with acting_as(user):
                     if turn % 30 == 0:
                         session.execute(
                             "INSERT INTO tasks_task (id, user_id, text) VALUES (gen_random_uuid(), %s, 'a')", [user]
                         )
-                    seen.append((user, {row[0] for row in session.execute("SELECT user_id FROM tasks_task")}))
+                    seen.append((user, run(session, "SELECT user_id FROM tasks_task")))
         return seen
 
     with ThreadPoolExecutor(THREADS) as pool:
@@ -41,6 +64,7 @@ def test_no_statement_without_a_filter_sees_foreign_rows(database: Database, pgb
     assert len(seen) == THREADS * STATEMENTS
     assert [(user, rows) for user, rows in seen if not rows <= {user}] == []
     assert any(rows for _, rows in seen)
+    assert prepared._given_up.is_set() == (run is _prepared and not pgbouncer.keeps_statements)
 
 
 def test_many_clients_share_few_connections(database: Database, pgbouncer: PgBouncer) -> None:

@@ -31,9 +31,14 @@ class _Session(socketserver.StreamRequestHandler):
             self.wfile.write(refusal)
             return
         self.wfile.write(HELLO + READY)
-        while self.rfile.read(1) == b"Q":
+        while kind := self.rfile.read(1):
             self._message()
-            self.wfile.write(refusal + READY)
+            if kind == b"P":  # what follows is passed over, up to the Sync
+                self.wfile.write(refusal)
+            elif kind == b"S":
+                self.wfile.write(READY)
+            elif kind == b"Q":
+                self.wfile.write(refusal + READY)
 
     def _message(self) -> bytes:
         head = self.rfile.read(4)

@@ -26,6 +26,7 @@ class PgBouncer(Process):
 
     def __init__(self, *urls: str, name: str = "pgbouncer", pool_size: int = 4, **settings: str | int) -> None:
         self._program = program(name)  # first: it skips the test where there is none
+        self.keeps_statements = _version(self._program) >= PREPARED_STATEMENTS_SINCE
         super().__init__()
         self._upstream = [urlsplit(url) for url in urls]
         self.url = relocate(urls[0], self.address)
@@ -41,7 +42,7 @@ class PgBouncer(Process):
             "default_pool_size": pool_size,
             "server_login_retry": 1,
             "query_wait_timeout": 120,
-            **({"max_prepared_statements": 1000} if _version(self._program) >= PREPARED_STATEMENTS_SINCE else {}),
+            **({"max_prepared_statements": 1000} if self.keeps_statements else {}),
             **settings,
         }
 

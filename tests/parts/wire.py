@@ -9,7 +9,7 @@ UNTYPED, TYPED = 4, 5  # bytes of a header: the length; a letter and the length
 
 
 class Message(NamedTuple):
-    """One message of a client: its letter, and the SQL text of a Query (Q) or a Parse (P)."""
+    """One message of a client: its letter, and the SQL of a Query (Q), of a Parse (P), or of what a Bind (B) is for."""
 
     type: str
     sql: str
@@ -32,7 +32,12 @@ class Wire:
 
     @property
     def statements(self) -> list[str]:
-        return [message.sql for message in self.messages if message.type in {"Q", "P"}]
+        """What was run, again and again if it was prepared."""
+        return [message.sql for message in self.messages if message.type in {"Q", "B"}]
+
+    @property
+    def prepared(self) -> list[str]:
+        return [message.sql for message in self.messages if message.type == "P"]
 
 
 class Dialogue:
@@ -40,6 +45,7 @@ class Dialogue:
 
     def __init__(self) -> None:
         self._client, self._server = _Cutter(UNTYPED), _Cutter(TYPED)
+        self._prepared: dict[bytes, str] = {}
         self._asked = False
 
     def client_sent(self, data: bytes, wires: list[Wire]) -> None:
@@ -47,7 +53,7 @@ class Dialogue:
         for letter, body in self._client.cut(data):
             if self._client.header == UNTYPED:
                 self._begin(int.from_bytes(body[:4]))
-            message = Message(letter.decode("latin-1"), _sql(letter, body))
+            message = Message(letter.decode("latin-1"), self._sql(letter, body))
             for wire in wires:
                 wire.messages.append(message)
         for wire in wires:
@@ -58,6 +64,16 @@ class Dialogue:
             self._server.skip += 1  # the answer is one letter
         elif request != CANCEL:
             self._client.header = TYPED
+
+    def _sql(self, letter: bytes, body: bytes) -> str:
+        first, _, rest = body.partition(b"\0")
+        second = rest.partition(b"\0")[0]
+        if letter == b"P":  # a name, and what it stands for
+            self._prepared[first] = second.decode(errors="replace")
+            return self._prepared[first]
+        if letter == b"B":  # a portal, and a name
+            return self._prepared.get(second, "")
+        return first.decode(errors="replace") if letter == b"Q" else ""
 
     def server_sent(self, data: bytes, wires: list[Wire]) -> None:
         for letter, _ in self._server.cut(data):
@@ -87,9 +103,3 @@ class _Cutter:
             yield data[begin : body - 4], data[body:end]
             begin = end
         self._rest = data[begin:]
-
-
-def _sql(letter: bytes, body: bytes) -> str:
-    if letter == b"P":
-        body = body.partition(b"\0")[2]  # after the statement's name
-    return body.partition(b"\0")[0].decode(errors="replace") if letter in {b"Q", b"P"} else ""

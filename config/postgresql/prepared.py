@@ -1,0 +1,91 @@
+"""Statements that the server keeps by a name, parsed and planned: a message brings nothing but their values.
+
+A name is a digest of its statement, so that all who share a session through a pooler mean the same by it. A pooler in
+transaction mode has to know of them, as PgBouncer does since 1.21 (`max_prepared_statements`); behind one that does
+not, this process gives them up.
+"""
+
+import threading
+from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from psycopg import Error, errors
+from psycopg.abc import Buffer, PQGen
+from psycopg.adapt import PyFormat
+from psycopg.generators import fetch_many, send
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
+
+from config import tracebacks
+from config.logging import Logger
+from config.postgresql.connection import Connection, checked
+
+log = Logger(__name__)
+
+Step = tuple[str, Sequence[object]]  # SQL with %s for each of its values, and these
+
+# The server does not know the name, or knows it already, or its tables have changed: nothing was done.
+UNKEPT = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement, errors.FeatureNotSupported)
+
+_given_up = threading.Event()
+
+
+class _Message(NamedTuple):
+    name: bytes
+    sql: bytes
+    values: Sequence[Buffer | None]
+
+
+def ask(connection: Connection, *steps: Step) -> PGresult | None:
+    """Run the steps in one transaction and one round trip. Returns the last one's result, raises psycopg's errors.
+
+    None: nothing was done, because statements are not kept here.
+    """
+    if _given_up.is_set():
+        return None
+    messages = [_message(connection, *step) for step in steps]
+    try:
+        with connection.lock:
+            return checked(connection.wait(_exchange(connection, messages)))
+    except UNKEPT as exc:
+        _given_up.set()
+        log.warning("prepared_statements_given_up", **tracebacks.facts(exc))
+        return None
+
+
+def _exchange(connection: Connection, messages: list[_Message]) -> PQGen[list[PGresult]]:
+    """What the server answers to each; a pipeline, up to its end, is one transaction."""
+    pgconn, fresh = connection.pgconn, [one for one in messages if one.name not in connection.prepared]
+    pgconn.enter_pipeline_mode()
+    for one in fresh:
+        pgconn.send_prepare(one.name, one.sql)
+    for one in messages:
+        pgconn.send_query_prepared(one.name, one.values)
+    pgconn.pipeline_sync()
+    yield from send(pgconn)
+    results: list[PGresult] = []
+    try:
+        for _ in (*fresh, *messages, "the end"):
+            results += yield from fetch_many(pgconn)
+        pgconn.exit_pipeline_mode()
+    except Error:
+        if results:
+            checked(results)  # the server has hung up, and said why
+        raise
+    kept = zip(fresh, results, strict=False)
+    connection.prepared.update(one.name for one, result in kept if result.status == ExecStatus.COMMAND_OK)
+    return results[:-1]
+
+
+def _message(connection: Connection, sql: str, values: Sequence[object]) -> _Message:
+    count = len(values)
+    return _Message(*_named(sql, count), connection.transformer.dump_sequence(values, [PyFormat.TEXT] * count))
+
+
+@cache  # there are as many as ask to be kept
+def _named(sql: str, count: int) -> tuple[bytes, bytes]:
+    """Name and SQL, with numbered parameters."""
+    numbered = (sql % tuple(f"${number}" for number in range(1, count + 1))).encode()
+    return blake2b(numbered, digest_size=12).hexdigest().encode(), numbered
