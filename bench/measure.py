@@ -57,7 +57,7 @@ FULL = Plan(
     cold_starts=5,
     far_cases=("one", "list", "post", "put", "patch", "delete"),
     far_connections=(1, 16),
-    far_alternations=2,
+    far_alternations=5,
 )
 QUICK = Plan(
     cases=("one", "list", "patch"),

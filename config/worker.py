@@ -207,7 +207,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # untyped
 
     def _look_what_was_taken(self, connection: Connection) -> None:
         if len(connection.unsent) < connection.untaken:
-            self._deliver(connection)  # pragma: no cover (a slow machine may have sent all of it by then)
+            self._deliver(connection)
         else:
             self._close(connection)
 

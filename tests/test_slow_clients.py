@@ -109,14 +109,24 @@ def test_request_that_does_not_arrive_in_time_is_refused_with_408(strict: Live, 
         assert json.loads(body)["error"] == "REQUEST_TIMEOUT"
 
 
-def _reader(port: int, buffer: int = 4096) -> socket.socket:
+def _reader(port: int, request: bytes = LARGE * 8, buffer: int = 4096) -> socket.socket:
     """Asks for more than the system buffers for a client that does not read."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     connection.settimeout(10)
     connection.connect(("127.0.0.1", port))
-    connection.sendall(LARGE * 8)
+    connection.sendall(request)
     return connection
+
+
+def _list_of_megabytes(base_url: str) -> bytes:
+    """A request for one: an answer in one piece."""
+    token_ = token("alice-long")
+    tasks = {"operations": [{"op": "create", "task": {"text": "a" * 500}}] * 100}
+    for _ in range(25):
+        answer = httpx.post(f"{base_url}/tasks/batch", json=tasks, headers={"Authorization": f"Bearer {token_}"})
+        assert answer.status_code == 200
+    return f"GET /tasks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token_}\r\n\r\n".encode()
 
 
 def _held_open(port: int) -> set[int]:
@@ -144,10 +154,12 @@ def test_client_that_does_not_read_is_let_go(strict: Live) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the connections in /proc")
 @pytest.mark.parametrize("strict", ["gunicorn", "uvicorn", "granian"], indirect=True)
-def test_client_that_reads_steadily_is_not_cut_off(strict: Live) -> None:
+@pytest.mark.parametrize("answer", ["in parts", "in one piece"])
+def test_client_that_reads_steadily_is_not_cut_off(strict: Live, answer: str) -> None:
     """So slowly that the system's buffers for it, if they could grow, would stay full for the time it is given."""
     port = httpx.URL(strict.base_url).port or 0
-    with contextlib.closing(_reader(port, 65536)) as reader:
+    request = LARGE * 8 if answer == "in parts" else _list_of_megabytes(strict.base_url)
+    with contextlib.closing(_reader(port, request, 65536)) as reader:
         for _ in range(150):  # for twice the time of one that takes nothing
             assert reader.recv(8192)
             time.sleep(0.02)

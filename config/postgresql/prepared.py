@@ -14,9 +14,10 @@ from typing import NamedTuple
 from psycopg import Error, errors
 from psycopg.abc import Buffer, PQGen
 from psycopg.adapt import PyFormat
-from psycopg.generators import fetch_many, send
+from psycopg.generators import send
 from psycopg.pq import ExecStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.waiting import Wait
 
 from config import tracebacks
 from config.logging import Logger
@@ -56,7 +57,7 @@ def ask(connection: Connection, *steps: Step) -> PGresult | None:
 
 
 def _exchange(connection: Connection, messages: list[_Message]) -> PQGen[list[PGresult]]:
-    """What the server answers to each; a pipeline, up to its end, is one transaction."""
+    """What the server answers to each. A pipeline, up to its end, is one transaction."""
     pgconn, fresh = connection.pgconn, [one for one in messages if one.name not in connection.prepared]
     pgconn.enter_pipeline_mode()
     for one in fresh:
@@ -65,18 +66,28 @@ def _exchange(connection: Connection, messages: list[_Message]) -> PQGen[list[PG
         pgconn.send_query_prepared(one.name, one.values)
     pgconn.pipeline_sync()
     yield from send(pgconn)
+    results = yield from _results(pgconn, len(fresh) + len(messages))
+    pgconn.exit_pipeline_mode()
+    kept = zip(fresh, results, strict=False)
+    connection.prepared.update(one.name for one, result in kept if result.status == ExecStatus.COMMAND_OK)
+    return results
+
+
+def _results(pgconn: PGconn, count: int) -> PQGen[list[PGresult]]:
+    """So many. They come at once: psycopg's own way, one after another, gives other threads a turn more often."""
     results: list[PGresult] = []
     try:
-        for _ in (*fresh, *messages, "the end"):
-            results += yield from fetch_many(pgconn)
-        pgconn.exit_pipeline_mode()
+        for _ in range(2 * count + 1):  # after each comes none, and one more at the end
+            while pgconn.is_busy():
+                yield Wait.R
+                pgconn.consume_input()
+            if result := pgconn.get_result():
+                results.append(result)
     except Error:
         if results:
             checked(results)  # the server has hung up, and said why
         raise
-    kept = zip(fresh, results, strict=False)
-    connection.prepared.update(one.name for one, result in kept if result.status == ExecStatus.COMMAND_OK)
-    return results[:-1]
+    return results[:count]
 
 
 def _message(connection: Connection, sql: str, values: Sequence[object]) -> _Message:
