@@ -143,7 +143,8 @@ def _page(sort_name: str, filters: tuple[str, ...], *, after: bool) -> Statement
     sql = (
         f"SELECT tasks, found, CASE WHEN {complete} THEN found WHEN revision = %s THEN %s"
         f" ELSE (SELECT count(*) FROM ({every.sql}) AS matching) END, revision"
-        f" FROM (SELECT *, ({newest.sql}) AS revision FROM ({page.sql}) AS page) AS page"
+        f" FROM (SELECT *, ({newest.sql}) AS revision FROM ({page.sql}) AS page"
+        " OFFSET 0) AS page"  # or the planner would have the revision looked up wherever it is named
     )
     known = (_REVISION, _NUMBER) if after else (_SIZE, _REVISION, _NUMBER)
     counted = Statement(sql, known + _parameters(every, newest, page), page.using)

@@ -60,6 +60,7 @@ def test_list_is_read_in_an_index_of_its_user(planner: CursorWrapper, statement:
     assert [index for index in indexes if not re.match(r"(task|tombstone)_user_", index)] == []
     assert len(re.findall(r"Index Cond: \(+user_id(?:\)::text)? = ", plan)) == len(indexes)
     assert "Seq Scan" not in plan
+    assert indexes.count("task_user_revision") <= 1
 
 
 def test_newest_revision_is_two_lookups(planner: CursorWrapper) -> None:
