@@ -22,7 +22,9 @@ API_SETTINGS = {
     "lock_timeout": "3s",
     "statement_timeout": "4s",  # what a request waits for
     "idle_in_transaction_session_timeout": "10s",
-    "enable_seqscan": "off",  # a plan that is kept from when there were few tasks has to do when there are many
+    # A plan that is kept from when there were few tasks has to do when there are many: in the order of an index.
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
 }
 
 
