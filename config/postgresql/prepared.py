@@ -66,28 +66,34 @@ def _exchange(connection: Connection, messages: list[_Message]) -> PQGen[list[PG
         pgconn.send_query_prepared(one.name, one.values)
     pgconn.pipeline_sync()
     yield from send(pgconn)
-    results = yield from _results(pgconn, len(fresh) + len(messages))
+    results = yield from _results(pgconn)
     pgconn.exit_pipeline_mode()
     kept = zip(fresh, results, strict=False)
     connection.prepared.update(one.name for one, result in kept if result.status == ExecStatus.COMMAND_OK)
     return results
 
 
-def _results(pgconn: PGconn, count: int) -> PQGen[list[PGresult]]:
-    """So many. They come at once: psycopg's own way, one after another, gives other threads a turn more often."""
+def _results(pgconn: PGconn) -> PQGen[list[PGresult]]:
+    """All, up to the end of the pipeline, with which it is committed: one more, if that failed.
+
+    They come at once: psycopg's own way, one after another, gives other threads a turn more often.
+    """
     results: list[PGresult] = []
     try:
-        for _ in range(2 * count + 1):  # after each comes none, and one more at the end
+        while True:
             while pgconn.is_busy():
                 yield Wait.R
                 pgconn.consume_input()
-            if result := pgconn.get_result():
-                results.append(result)
+            result = pgconn.get_result()
+            if result is None:  # comes after each
+                continue
+            if result.status == ExecStatus.PIPELINE_SYNC:
+                return results
+            results.append(result)
     except Error:
         if results:
             checked(results)  # the server has hung up, and said why
         raise
-    return results[:count]
 
 
 def _message(connection: Connection, sql: str, values: Sequence[object]) -> _Message:

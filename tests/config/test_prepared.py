@@ -99,3 +99,13 @@ def test_column_that_has_another_type_now_is_read_all_the_same(database: Any) ->
     assert database.fetch("SELECT it FROM shown", [], prepare=True) == ([(7,)], 1)
     database.connection.pgconn.exec_(b"ALTER TABLE shown ALTER it TYPE text")
     assert database.fetch("SELECT it FROM shown", [], prepare=True) == ([("7",)], 1)
+
+
+@pytest.mark.parametrize("database", ["operator"], indirect=True)
+def test_failure_of_the_commit_is_a_failure(database: Any) -> None:
+    database.ensure_connection()
+    database.connection.pgconn.exec_(b"CREATE TEMPORARY TABLE once (it integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            database.fetch("INSERT INTO once VALUES (1), (1)", [], prepare=True)
+    assert database.fetch("SELECT count(*) FROM once", [], prepare=True) == ([(0,)], 1)
