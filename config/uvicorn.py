@@ -21,6 +21,8 @@ from uvicorn.server import Server
 
 from config import bounds, unparsed
 
+TURNS = 3  # of the loop, after which whoever was let in is a connection of the server's
+
 _shutdown = Server.shutdown
 
 
@@ -50,7 +52,11 @@ async def _shut_down(self: Server, sockets: list[socket.socket] | None = None) -
     """Let in who stands at the door, close it really, see everybody through, and end with status 0."""
     listeners = [listener for server in self.servers for listener in server.sockets]
     while select.select(listeners, [], [], 0)[0]:  # noqa: ASYNC110 (a turn of the loop lets them in)
-        await asyncio.sleep(0)  # pragma: no cover (somebody has to come in that very moment)
+        await asyncio.sleep(0)
+    for listener in listeners:
+        asyncio.get_running_loop().remove_reader(listener)
+    for _ in range(TURNS):  # closed before, the listener would take whoever was just let in along
+        await asyncio.sleep(0)
     if self.config.fd is not None and sockets is None:  # in a process of several, the number stands for another file
         os.close(self.config.fd)  # uvicorn listens on a copy, and closes only that
     await _shutdown(self, sockets)

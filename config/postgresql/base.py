@@ -60,12 +60,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.ensure_connection()
         connection = cast("Connection", self.connection)
         with self.wrap_database_errors:
-            secured = bool(self.settings_dict.get("ROW_SECURITY"))
-            result = prepared.ask(connection, *([set_user()] if secured else []), (sql, values)) if prepare else None
-            if result is None:
-                statement = bound(connection, sql, values)
-                result = connection.ask(for_user(connection, statement) if secured else statement)
+            result = (prepare and self._ask_prepared(connection, sql, values)) or self._ask(connection, sql, values)
             return _rows(connection, result), result.command_tuples or 0
+
+    def _ask_prepared(self, connection: Connection, sql: str, values: Sequence[Any]) -> PGresult | None:
+        user = [set_user()] if self.settings_dict.get("ROW_SECURITY") else []
+        return prepared.ask(connection, *user, (sql, values))
+
+    def _ask(self, connection: Connection, sql: str, values: Sequence[Any]) -> PGresult:
+        statement = bound(connection, sql, values)
+        return connection.ask(for_user(connection, statement) if self.settings_dict.get("ROW_SECURITY") else statement)
 
     def close_if_unusable_or_obsolete(self) -> None:
         """Between requests: have the connection checked before it is used again, or give it back to the pool."""

@@ -1,6 +1,7 @@
 """Our protocol for uvicorn, on a socket, where a live server would have to be met in the right moment."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import pytest
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, StreamingHttpResponse
-from uvicorn import Config
+from uvicorn import Config, Server
 from uvicorn.server import ServerState
 
 from config import bounds
 from config.body import bounded_asgi
-from config.uvicorn import Protocol
+from config.uvicorn import Protocol, _shut_down
 
 SECONDS = 0.1  # a client has, here
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
@@ -49,6 +50,11 @@ async def _connected(answer: Answers) -> AsyncIterator[tuple[Protocol, asyncio.S
 
 def _start(length: int) -> dict[str, Any]:
     return {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % length)]}
+
+
+async def _answer_at_once(_scope: Any, _receive: Any, send: Any) -> None:
+    await send(_start(2))
+    await send({"type": "http.response.body", "body": b"ok"})
 
 
 async def _begin_and_wait(_scope: Any, receive: Any, send: Any) -> None:
@@ -140,3 +146,26 @@ def test_request_on_its_way_is_answered_after_the_end_was_asked_for() -> None:
     answer = asyncio.run(run())
     assert answer.endswith(b"\r\n\r\nok")
     assert b"\r\nconnection: close\r\n" in answer.lower()
+
+
+def test_who_comes_in_at_the_last_moment_is_answered_and_not_waited_for() -> None:
+    """Let in in the same turn of the loop in which the server ends."""
+
+    async def end() -> bytes:
+        loop = asyncio.get_running_loop()
+        config = Config(_answer_at_once, lifespan="off", log_config=None)
+        config.load()
+        server = Server(config)
+        server.lifespan = config.lifespan_class(config)
+        door = await loop.create_server(lambda: Protocol(config, server.server_state, {}, loop), "127.0.0.1", 0)
+        server.servers = [door]
+        with socket.create_connection(door.sockets[0].getsockname()) as client:
+            client.settimeout(5)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await _shut_down(server)
+            with client.makefile("rb") as answer:
+                return answer.read()
+
+    head = asyncio.run(end()).lower()
+    assert head.startswith(b"http/1.1 200 ")
+    assert b"connection: close" in head
